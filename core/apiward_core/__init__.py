@@ -1,0 +1,1 @@
+"""The kernel that every part of apiward stands on: settings, clouds, credentials, SDK clients, tables."""

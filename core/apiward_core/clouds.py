@@ -1,0 +1,96 @@
+"""The clouds that apiward speaks to, as a table of endpoints and token scopes.
+
+This is the only module that names Azure's hosts. Sources: azure-identity 1.27 AzureAuthorityHosts, azure-monitor-query
+2.0.0 and azure-monitor-ingestion 1.1.0 (their documented scopes), ARM metadata endpoint (api-version 2022-09-01).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apiward_core.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Where one cloud's services are and which token each of them wants."""
+
+    name: str
+    authority_host: str
+    arm_endpoint: str
+    arm_scope: str
+    logs_endpoint: str
+    logs_scope: str
+    ingestion_scope: str
+    portal: str
+    instance_discovery: bool = True  # only Microsoft's own clouds are known to Entra's discovery
+
+
+PUBLIC = Cloud(
+    name="public",
+    authority_host="https://login.microsoftonline.com",
+    arm_endpoint="https://management.azure.com",
+    arm_scope="https://management.azure.com/.default",
+    logs_endpoint="https://api.loganalytics.io/v1",
+    logs_scope="https://api.loganalytics.io/.default",
+    ingestion_scope="https://monitor.azure.com/.default",
+    portal="https://portal.azure.com",
+)
+
+US_GOVERNMENT = Cloud(
+    name="usgov",
+    authority_host="https://login.microsoftonline.us",
+    arm_endpoint="https://management.usgovcloudapi.net",
+    arm_scope="https://management.usgovcloudapi.net/.default",
+    logs_endpoint="https://api.loganalytics.us/v1",
+    logs_scope="https://api.loganalytics.us/.default",
+    ingestion_scope="https://monitor.azure.us/.default",
+    portal="https://portal.azure.us",
+)
+
+BY_NAME: Mapping[str, Cloud] = {cloud.name: cloud for cloud in (PUBLIC, US_GOVERNMENT)}
+
+
+def named(name: str) -> Cloud:
+    """The built-in cloud of that name. Raises ConfigurationError for an unknown one, and for China with the reason."""
+    if name in BY_NAME:
+        return BY_NAME[name]
+    if name == "china":
+        raise ConfigurationError(
+            "cloud = 'china' is refused: Microsoft retired Sentinel in the Azure China cloud on 2026-08-18.",
+            remedy="Use 'public', 'usgov' or 'custom'.",
+        )
+    raise ConfigurationError(
+        f"cloud = {name!r} is unknown.", remedy=f"Use one of {', '.join(sorted(BY_NAME))}, or 'custom'."
+    )
+
+
+def from_metadata(arm_endpoint: str, metadata: Mapping[str, Any]) -> Cloud:
+    """The custom cloud that an ARM endpoint describes at /metadata/endpoints (api-version 2022-09-01).
+
+    The metadata has no audience for Logs Ingestion; the public one is assumed. Raises ConfigurationError when a field
+    that is needed is missing.
+    """
+    try:
+        authentication = metadata["authentication"]
+        audience = str(authentication["audiences"][-1])
+        logs = str(metadata["logAnalyticsResourceId"])
+        return Cloud(
+            name=str(metadata.get("name", "custom")),
+            authority_host=str(authentication["loginEndpoint"]).rstrip("/"),
+            arm_endpoint=arm_endpoint.rstrip("/"),
+            arm_scope=_default_scope(audience),
+            logs_endpoint=logs.rstrip("/") + "/v1",
+            logs_scope=_default_scope(logs),
+            ingestion_scope=PUBLIC.ingestion_scope,
+            portal=str(metadata.get("portal", PUBLIC.portal)).rstrip("/"),
+            instance_discovery=False,
+        )
+    except (KeyError, IndexError, TypeError) as error:
+        raise ConfigurationError(
+            f"The metadata of {arm_endpoint} lacks {error}.", remedy="Check arm_endpoint; is it an ARM endpoint?"
+        ) from error
+
+
+def _default_scope(audience: str) -> str:
+    return audience.rstrip("/") + "/.default"

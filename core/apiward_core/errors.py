@@ -1,0 +1,139 @@
+"""One tree of errors, named by what to do next.
+
+ApiwardError
+  ConfigurationError    change a setting, a file or an argument
+  AccessError           get a role, a consent or a working credential
+  ThrottledError        wait; the service said how long
+  TransientError        try again; the service or the network failed
+  ConflictError         read again; somebody else changed it
+  RejectedDataError     look at the data; the service refused this content
+  GuardrailError        a written limit forbids it
+  IncompleteError       some of it was done or read, and the message says what was not
+
+Every message names the thing and the place, every error carries a remedy, and none carries a secret.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+
+
+class ApiwardError(Exception):
+    """Base of all errors that apiward raises on purpose.
+
+    `remedy` is a sentence that says what to do; `exit_code` is what the command line ends with.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, remedy: str) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} {self.remedy}"
+
+
+class ConfigurationError(ApiwardError):
+    """A setting, a file or an argument has to change."""
+
+    exit_code = 2
+
+
+class AccessError(ApiwardError):
+    """The credential was refused or lacks a role."""
+
+
+class ThrottledError(ApiwardError):
+    """The service asked to wait longer than we may. `retry_after` is in seconds, None when it did not say."""
+
+    def __init__(self, message: str, *, remedy: str, retry_after: float | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.retry_after = retry_after
+
+
+class TransientError(ApiwardError):
+    """The service or the network failed in a way that may pass."""
+
+
+class ConflictError(ApiwardError):
+    """Somebody else changed the thing since it was read."""
+
+
+class RejectedDataError(ApiwardError):
+    """The service, or a check of ours, refused this content."""
+
+
+class MissingError(RejectedDataError):
+    """The thing that was asked for does not exist."""
+
+
+class GuardrailError(ApiwardError):
+    """A written limit forbids the change."""
+
+    exit_code = 3
+
+
+class IncompleteError(ApiwardError):
+    """Some of it was done or read; the message says what was not."""
+
+    exit_code = 4
+
+
+@contextmanager
+def azure_errors(doing: str) -> Iterator[None]:
+    """Turn the Azure SDK's exceptions raised inside into ours. `doing` completes "while ...", e.g. "listing X in Y"."""
+    try:
+        yield
+    except AzureError as error:
+        raise from_azure(error, doing) from error
+
+
+def from_azure(error: AzureError, doing: str) -> ApiwardError:
+    """The error of ours that says what to do about `error`. `doing` completes "while ..."."""
+    if isinstance(error, HttpResponseError) and error.status_code is not None:
+        return _from_status(error, error.status_code, doing)
+    if isinstance(error, ClientAuthenticationError):
+        return AccessError(
+            f"Sign-in failed while {doing}: {_first_line(error)}.",
+            remedy="Check the credential settings (credential, tenant_id, client_id and its secret or certificate).",
+        )
+    if isinstance(error, ServiceRequestError | ServiceResponseError):
+        return TransientError(
+            f"The service could not be reached while {doing}: {_first_line(error)}.",
+            remedy="Check the endpoint settings, the CA bundle and the network, then try again.",
+        )
+    return TransientError(f"Azure failed while {doing}: {_first_line(error)}.", remedy="Try again.")
+
+
+def _from_status(error: HttpResponseError, status: int, doing: str) -> ApiwardError:
+    said = f"HTTP {status} while {doing}: {_first_line(error)}."
+    if status in (401, 403):
+        return AccessError(said, remedy="Grant the identity the role that the message names, at that scope.")
+    if status == 404:  # noqa: PLR2004 - the HTTP status codes are clearer as numbers
+        return MissingError(said, remedy="Check the name and the scope; it may have been deleted.")
+    if status in (409, 412):
+        return ConflictError(said, remedy="Read it again and repeat on what it says now.")
+    if status == 429:  # noqa: PLR2004
+        return ThrottledError(said, remedy="Wait, then try again.", retry_after=_retry_after(error))
+    if status >= 500 or status == 408:  # noqa: PLR2004
+        return TransientError(said, remedy="Try again later.")
+    return RejectedDataError(said, remedy="The request has to change before it can succeed.")
+
+
+def _retry_after(error: HttpResponseError) -> float | None:
+    headers: Mapping[str, str] = getattr(error.response, "headers", {})
+    value = headers.get("Retry-After", "")
+    return float(value) if value.replace(".", "", 1).isdigit() else None
+
+
+def _first_line(error: AzureError) -> str:
+    message = (error.message or str(error)).strip()
+    return message.splitlines()[0].rstrip(".") if message else type(error).__name__

@@ -1,0 +1,1 @@
+"""Guarded remediation: plan, approve, apply, verify, confirm, close; and back again."""

@@ -1,0 +1,178 @@
+"""Drives runs: load, send the outbox, decide, one effect, fold, compare-and-set; again until the run rests.
+
+Killed at any point and started again, it converges: a write is repeated only while the resource still equals the
+pre-image, and everything that leaves through the outbox has a deterministic id.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Protocol
+
+from apiward_core.clock import Clock, timestamp
+from apiward_core.errors import AccessError, ConflictError, RejectedDataError
+from apiward_playbooks import runs
+from apiward_playbooks.audit import AuditRow
+from apiward_playbooks.remediation import Change, Evidence, Observed
+from apiward_playbooks.runs import Comment, Confirm, Expire, Rest, Run, Settle, Verify, Write
+from apiward_playbooks.store import RunStore
+
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Whether the run's incident is closed, and how or why not, in words."""
+
+    done: bool
+    how: str
+
+
+class Effects(Protocol):
+    """Everything that a run does outside its record."""
+
+    def send_audit(self, rows: list[AuditRow]) -> None:
+        """Send audit rows to the workspace."""
+        ...
+
+    def send_comment(self, comment: Comment) -> None:
+        """Put a comment on an incident; once per id."""
+        ...
+
+    def observe(self, run: Run, change: Change) -> Observed:
+        """Read the touched keys of a change."""
+        ...
+
+    def write(self, run: Run, change: Change, etag: str, *, back: bool) -> None:
+        """Write the target of a change, or its pre-image when `back`, against `etag`."""
+        ...
+
+    def verify(self, run: Run) -> Evidence:
+        """Read the resource again."""
+        ...
+
+    def defender_agrees(self, run: Run) -> bool:
+        """Whether Defender's assessment is Healthy, in the workspace and at the source."""
+        ...
+
+    def settle(self, run: Run) -> Settled:
+        """Close the run's incident if every finding in it allows that."""
+        ...
+
+
+class Engine:
+    """Advances runs. `describe` makes the comment that a state deserves, None when it deserves none."""
+
+    def __init__(
+        self,
+        *,
+        store: RunStore,
+        effects: Effects,
+        clock: Clock,
+        confirm_within: timedelta,
+        describe: Callable[[Run], Comment | None],
+    ) -> None:
+        self._store = store
+        self._effects = effects
+        self._clock = clock
+        self._confirm_within = confirm_within
+        self._describe = describe
+
+    def transition(self, run_id: str, change: Callable[[Run], Run]) -> Run:
+        """Store what `change` makes of the run; on the newer record when somebody else stored one meanwhile."""
+        for _ in range(_ATTEMPTS):
+            run, etag = self._store.load(run_id)
+            changed = self._with_comment(run, change(run))
+            try:
+                self._store.save(changed, etag)
+            except ConflictError:
+                continue
+            return changed
+        raise ConflictError(f"Run {run_id} keeps changing.", remedy="Try again.")
+
+    def deliver(self, run_id: str) -> Run:
+        """Send the audit rows and comments that wait in the run's outbox."""
+        return self._delivered(run_id)[0]
+
+    def advance(self, run_id: str) -> Run:
+        """Do all that can be done for a run now, and return it as it rests.
+
+        Raises TransientError and ThrottledError when the services fail; the run is then stored as far as it came.
+        """
+        conflicts = 0
+        while True:
+            try:
+                run, etag = self._delivered(run_id)
+                after = self._step(run)
+                if after is run:
+                    return run
+                self._store.save(self._with_comment(run, after), etag)
+            except ConflictError:
+                conflicts += 1
+                if conflicts == _ATTEMPTS:
+                    raise
+
+    def _delivered(self, run_id: str) -> tuple[Run, int]:
+        run, etag = self._store.load(run_id)
+        if not run.outbox:
+            return run, etag
+        self._effects.send_audit([item for item in run.outbox if isinstance(item, AuditRow)])
+        for item in run.outbox:
+            if isinstance(item, Comment):
+                self._effects.send_comment(item)
+        run = replace(run, outbox=())
+        return run, self._store.save(run, etag)
+
+    def _step(self, run: Run) -> Run:
+        now = self._clock.now()
+        match runs.decide(run, now):
+            case Rest():
+                return run
+            case Expire():
+                return runs.expired(run, now)
+            case runs.Begin():
+                return runs.begun(run, now)
+            case Write() as write:
+                return self._write(run, write)
+            case Verify():
+                return runs.verified(run, self._effects.verify(run), confirm_within=self._confirm_within, now=now)
+            case Confirm():
+                return self._confirm(run)
+            case Settle():
+                settled = self._effects.settle(run)
+                return runs.closed(run, settled.how, now) if settled.done else run
+
+    def _write(self, run: Run, write: Write) -> Run:
+        change = run.plan.changes[write.index]
+        target, source = (change.before, change.after) if write.back else (change.after, change.before)
+        try:
+            observed = self._effects.observe(run, change)
+            already = dict(observed.values) == dict(target)
+            if not already:
+                if dict(observed.values) != dict(source):
+                    raise _drift(change, observed)
+                self._effects.write(run, change, observed.etag, back=write.back)
+        except (AccessError, RejectedDataError) as error:
+            return runs.failed(run, write, str(error), self._clock.now())
+        return runs.wrote(run, write, already=already, now=self._clock.now())
+
+    def _confirm(self, run: Run) -> Run:
+        now = self._clock.now()
+        if self._effects.defender_agrees(run):
+            return runs.confirmed(run, now)
+        late = timestamp(now) >= run.confirm_by
+        return runs.overdue(run, now) if late and not run.overdue_told else run
+
+    def _with_comment(self, before: Run, after: Run) -> Run:
+        news = (after.state, after.overdue_told) != (before.state, before.overdue_told)
+        if not news or not after.incident:
+            return after
+        comment = self._describe(after)
+        return runs.commented(after, comment) if comment else after
+
+
+def _drift(change: Change, observed: Observed) -> RejectedDataError:
+    return RejectedDataError(
+        f"{change.resource_id} changed since the plan: it has {dict(observed.values)}, not {dict(change.before)}.",
+        remedy="Make a new plan.",
+    )

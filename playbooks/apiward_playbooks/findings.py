@@ -1,0 +1,109 @@
+"""What the playbooks ask the workspace about findings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from apiward_core.clock import Clock
+from apiward_core.errors import MissingError
+from apiward_core.kql import bind
+from apiward_core.logs import LogReader, Row
+
+_CURRENT_WINDOW = timedelta(days=3)  # a daily Snapshot row keeps each current finding inside it
+_CURRENT = """
+ApiRecommendationCurrent()
+| where FindingId == finding_id
+| project FindingId, RecommendationKey, Recommendation, RecommendationName, Severity, State, ResourceId, ServiceId
+"""
+_RAISED = """
+ApiRecommendationHistory()
+| where RecommendationKey == recommendation_key
+| where service_id == "" or ServiceId == service_id
+| where State == "Unhealthy" and ChangeType in ("New", "Changed", "Regressed")
+| where IngestedAt between (window_start .. window_end)
+| distinct FindingId
+"""
+_LATEST = """
+ApiRecommendationHistory()
+| where FindingId in (finding_ids)
+| summarize arg_max(Revision, State, ChangeType, StateCause, StateChanged, ResourceId) by FindingId
+"""
+_ROUNDING = timedelta(milliseconds=1)  # the service keeps 100 ns, we microseconds
+
+
+@dataclass(frozen=True)
+class AlertGroup:
+    """What one alert of a severity rule stands for: findings of one recommendation and service in one window."""
+
+    recommendation_key: str
+    service_id: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class FindingState:
+    """A finding as the workspace last has it."""
+
+    finding_id: str
+    state: str
+    change_type: str
+    cause: str
+    changed: str
+    resource_id: str
+
+
+class Findings:
+    """Reads findings from the workspace."""
+
+    def __init__(self, logs: LogReader, *, clock: Clock) -> None:
+        self._logs = logs
+        self._clock = clock
+
+    def current(self, finding_id: str) -> Row:
+        """The current finding. Raises MissingError when the workspace has none of that id."""
+        rows = self._logs.query(bind(_CURRENT, finding_id=finding_id), timespan=self._since(_CURRENT_WINDOW))
+        if not rows:
+            raise MissingError(
+                f"The workspace has no current finding {finding_id!r}.",
+                remedy="Take the id from the incident or from ApiRecommendationCurrent(), or run the connector.",
+            )
+        return rows[0]
+
+    def is_healthy(self, finding_id: str) -> bool:
+        """Whether the workspace's current view of a finding is Healthy."""
+        rows = self._logs.query(bind(_CURRENT, finding_id=finding_id), timespan=self._since(_CURRENT_WINDOW))
+        return bool(rows) and rows[0]["State"] == "Healthy"
+
+    def raised_by(self, groups: Sequence[AlertGroup]) -> dict[str, FindingState]:
+        """The findings that alerts stand for, each as it is now."""
+        if not groups:
+            return {}
+        window = self._since(self._clock.now() - min(group.start for group in groups) + timedelta(days=3))
+        ids: set[str] = set()
+        for group in groups:
+            query = bind(
+                _RAISED,
+                recommendation_key=group.recommendation_key,
+                service_id=group.service_id,
+                window_start=group.start - _ROUNDING,
+                window_end=group.end + _ROUNDING,
+            )
+            ids.update(str(row["FindingId"]) for row in self._logs.query(query, timespan=window))
+        rows = self._logs.query(bind(_LATEST, finding_ids=sorted(ids)), timespan=window) if ids else []
+        return {str(row["FindingId"]): _finding_state(row) for row in rows}
+
+    def _since(self, length: timedelta) -> tuple[datetime, datetime]:
+        now = self._clock.now()
+        return now - length, now
+
+
+def _finding_state(row: Row) -> FindingState:
+    return FindingState(
+        finding_id=str(row["FindingId"]),
+        state=str(row["State"]),
+        change_type=str(row["ChangeType"]),
+        cause=str(row["StateCause"]),
+        changed=str(row["StateChanged"]),
+        resource_id=str(row["ResourceId"]),
+    )

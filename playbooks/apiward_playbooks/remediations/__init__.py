@@ -1,0 +1,1 @@
+"""One module per remediation, named by its slug with underscores; each holds a value REMEDIATION."""

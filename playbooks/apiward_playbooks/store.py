@@ -1,0 +1,117 @@
+"""Where runs are kept: one record per run, changed only by compare-and-set."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+from pydantic import TypeAdapter
+
+from apiward_core.errors import ConfigurationError, ConflictError, MissingError
+from apiward_playbooks.runs import ENDED, Run
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+  id TEXT PRIMARY KEY,
+  etag INTEGER NOT NULL,
+  finding_id TEXT NOT NULL,
+  state TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  record BLOB NOT NULL
+) STRICT;
+"""
+_ENDED = ", ".join(f"'{state}'" for state in sorted(ENDED))
+_ONE_OPEN_RUN = f"CREATE UNIQUE INDEX IF NOT EXISTS one_open_run ON runs (finding_id) WHERE state NOT IN ({_ENDED});"
+_RUN = TypeAdapter(Run)
+
+
+class RunStore(Protocol):
+    """Keeps runs. An etag is the version of a record; a write against an old one is refused."""
+
+    def add(self, run: Run) -> None:
+        """Keep a new run. Raises ConflictError when its finding has an open run already."""
+        ...
+
+    def load(self, run_id: str) -> tuple[Run, int]:
+        """A run and its etag. Raises MissingError when there is none."""
+        ...
+
+    def save(self, run: Run, etag: int) -> int:
+        """Replace a run if its etag is still `etag`; returns the new one. Raises ConflictError otherwise."""
+        ...
+
+    def all(self) -> list[Run]:
+        """Every run, oldest first."""
+        ...
+
+
+class SqliteRunStore:
+    """Runs in one SQLite file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def add(self, run: Run) -> None:
+        """Keep a new run. Raises ConflictError when its finding has an open run already."""
+        row = (run.id, run.target.finding_id, run.state, run.created_at, _encode(run))
+        with self._connection() as connection:
+            try:
+                connection.execute("INSERT INTO runs VALUES (?, 1, ?, ?, ?, ?)", row)
+            except sqlite3.IntegrityError as error:
+                raise ConflictError(
+                    f"Finding {run.target.finding_id} has an open run already.",
+                    remedy="Finish, reject or roll back that run first (apiward remediate list).",
+                ) from error
+
+    def load(self, run_id: str) -> tuple[Run, int]:
+        """A run and its etag. Raises MissingError when there is none."""
+        with self._connection() as connection:
+            found = connection.execute("SELECT record, etag FROM runs WHERE id = ?", (run_id,)).fetchone()
+        if found is None:
+            raise MissingError(f"There is no run {run_id!r} in {self._path}.", remedy="See apiward remediate list.")
+        return _decode(found[0]), found[1]
+
+    def save(self, run: Run, etag: int) -> int:
+        """Replace a run if its etag is still `etag`; returns the new one. Raises ConflictError otherwise."""
+        with self._connection() as connection:
+            done = connection.execute(
+                "UPDATE runs SET etag = etag + 1, state = ?, record = ? WHERE id = ? AND etag = ?",
+                (run.state, _encode(run), run.id, etag),
+            )
+            if done.rowcount == 0:
+                raise ConflictError(f"Run {run.id} was changed by somebody else.", remedy="Load it again.")
+        return etag + 1
+
+    def all(self) -> list[Run]:
+        """Every run, oldest first."""
+        with self._connection() as connection:
+            rows = connection.execute("SELECT record FROM runs ORDER BY created_at, id").fetchall()
+        return [_decode(row[0]) for row in rows]
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self._path, timeout=30)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.executescript(_SCHEMA + _ONE_OPEN_RUN)
+                with connection:
+                    yield connection
+        except (OSError, sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+            if isinstance(error, sqlite3.IntegrityError):
+                raise
+            raise ConfigurationError(
+                f"The run store {self._path} cannot be used: {error}.", remedy="Check state_dir and its permissions."
+            ) from error
+
+
+def _encode(run: Run) -> bytes:
+    return orjson.dumps(_RUN.dump_python(run, mode="json"))
+
+
+def _decode(record: bytes) -> Run:
+    data: Any = orjson.loads(record)
+    return _RUN.validate_python(data)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from importlib.metadata import version
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 from azure.core import PipelineClient
@@ -12,11 +12,6 @@ from azure.core.credentials import TokenCredential
 from azure.core.pipeline.policies import RetryPolicy, UserAgentPolicy
 from azure.core.pipeline.transport import HttpTransport
 from azure.core.rest import HttpRequest
-from azure.mgmt.apimanagement import ApiManagementClient
-from azure.mgmt.security import SecurityCenter
-from azure.mgmt.securityinsight import SecurityInsights
-from azure.monitor.ingestion import LogsIngestionClient
-from azure.monitor.query import LogsQueryClient
 
 from apiward_core import clouds
 from apiward_core.arm import ArmClient
@@ -24,6 +19,14 @@ from apiward_core.clouds import Cloud
 from apiward_core.credentials import make_credential
 from apiward_core.errors import azure_errors
 from apiward_core.settings import Settings
+
+# The management SDKs take up to a second to import, so each is imported by the method that makes its client.
+if TYPE_CHECKING:
+    from azure.mgmt.apimanagement import ApiManagementClient
+    from azure.mgmt.security import SecurityCenter
+    from azure.mgmt.securityinsight import SecurityInsights
+    from azure.monitor.ingestion import LogsIngestionClient
+    from azure.monitor.query import LogsQueryClient
 
 USER_AGENT = f"apiward/{version('apiward')}"
 _METADATA_VERSION = "2022-09-01"
@@ -50,18 +53,24 @@ class AzureClients:
         self.cloud = self._find_cloud()
         self.credential = credential or make_credential(settings, self.cloud)
 
-    def security(self, subscription_id: str) -> SecurityCenter:
+    def security(self, subscription_id: str) -> "SecurityCenter":
         """Defender for Cloud in one subscription (assessments and metadata at 2021-06-01)."""
+        from azure.mgmt.security import SecurityCenter  # noqa: PLC0415
+
         client: SecurityCenter = self._once(SecurityCenter, subscription_id)
         return client
 
-    def sentinel(self, subscription_id: str) -> SecurityInsights:
+    def sentinel(self, subscription_id: str) -> "SecurityInsights":
         """Microsoft Sentinel in one subscription (2021-10-01)."""
+        from azure.mgmt.securityinsight import SecurityInsights  # noqa: PLC0415
+
         client: SecurityInsights = self._once(SecurityInsights, subscription_id)
         return client
 
-    def api_management(self, subscription_id: str) -> ApiManagementClient:
+    def api_management(self, subscription_id: str) -> "ApiManagementClient":
         """API Management in one subscription (2024-05-01)."""
+        from azure.mgmt.apimanagement import ApiManagementClient  # noqa: PLC0415
+
         client: ApiManagementClient = self._once(ApiManagementClient, subscription_id)
         return client
 
@@ -69,8 +78,10 @@ class AzureClients:
         """Plain ARM calls, for what no SDK here covers."""
         return self._open.enter_context(ArmClient(self.credential, **self._management()))
 
-    def ingestion(self) -> LogsIngestionClient:
+    def ingestion(self) -> "LogsIngestionClient":
         """Logs Ingestion at the endpoint of the settings. Raises ConfigurationError when it is not set."""
+        from azure.monitor.ingestion import LogsIngestionClient  # noqa: PLC0415
+
         self._settings.require("ingestion_endpoint")
         return self._open.enter_context(
             LogsIngestionClient(
@@ -81,12 +92,14 @@ class AzureClients:
             )
         )
 
-    def logs(self) -> LogsQueryClient:
+    def logs(self) -> "LogsQueryClient":
         """The Log Analytics query API."""
+        from azure.monitor.query import LogsQueryClient  # noqa: PLC0415
+
         return self._open.enter_context(
             LogsQueryClient(
                 self.credential,
-                endpoint=self.cloud.logs_endpoint,
+                endpoint=self._logs_endpoint,
                 audience=self.cloud.logs_scope.removesuffix("/.default"),
                 **self._common(),
             )
@@ -98,6 +111,11 @@ class AzureClients:
             client = kind(self.credential, subscription_id, **self._management())
             self._made[key] = self._open.enter_context(client)
         return self._made[key]
+
+    @property
+    def _logs_endpoint(self) -> str:
+        told = self._settings.logs_endpoint
+        return str(told).rstrip("/") if told else self.cloud.logs_endpoint
 
     def _find_cloud(self) -> Cloud:
         if self._settings.arm_endpoint is None:

@@ -1,13 +1,13 @@
 """Shipped content against what a workspace has of it, brought up to date without losing what an analyst changed.
 
 Rules, functions, hunting queries, automation rules and workbooks are ARM resources alike: an envelope around
-`properties`, and an `etag` in the body by which the service refuses a write over somebody else's. So one class plans and
-applies all of them, and a `Kind` holds what differs.
+`properties`, and an `etag` in the body by which the service refuses a write over somebody else's. So one class plans
+and applies all of them, and a `Kind` holds what differs.
 """
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol
@@ -119,7 +119,7 @@ class Step:
 
 
 class ArmResources(Protocol):
-    """The part of `apiward_core.arm.ArmClient` that content needs."""
+    """Reads and writes resources of one kind; `apiward_core.arm.ArmClient` does so for any."""
 
     def get(self, path: str, *, api_version: str) -> Json:
         """The resource. Raises MissingError when there is none."""
@@ -131,10 +131,13 @@ class ArmResources(Protocol):
 
 
 class Content:
-    """The shipped content of one workspace. `lock` knows every state that was ever shipped."""
+    """The shipped content of one workspace.
 
-    def __init__(self, arm: ArmResources, *, workspace: ArmId, lock: Lock) -> None:
-        self._arm = arm
+    `resources` gives what reads and writes a kind; `lock` knows every state that was ever shipped.
+    """
+
+    def __init__(self, resources: Callable[[Kind], ArmResources], *, workspace: ArmId, lock: Lock) -> None:
+        self._resources = resources
         self._workspace = workspace
         self._lock = lock
 
@@ -151,7 +154,9 @@ class Content:
 
     def _look(self, item: ContentItem) -> Step:
         try:
-            resource = self._arm.get(item.resource_id(self._workspace), api_version=item.kind.api_version)
+            resource = self._resources(item.kind).get(
+                item.resource_id(self._workspace), api_version=item.kind.api_version
+            )
         except MissingError:
             return Step(item, State.CREATE, differs=tuple(sorted(item.properties)))
         deployed = resource.get("properties") or {}
@@ -182,7 +187,7 @@ class Content:
         body = {**kind.envelope, "properties": step.item.properties}
         if step.etag:
             body["etag"] = step.etag
-        self._arm.put(step.item.resource_id(self._workspace), body, api_version=kind.api_version)
+        self._resources(kind).put(step.item.resource_id(self._workspace), body, api_version=kind.api_version)
 
 
 def _differences(item: ContentItem, deployed: Json) -> tuple[str, ...]:

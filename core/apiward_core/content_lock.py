@@ -94,7 +94,7 @@ class Lock:
         changed, or whose version went down.
         """
         entries = dict(self._entries)
-        faults = []
+        faults: list[str] = []
         for item in items:
             faults += self._faults(item)
             known = entries.get(item.id, Locked(item.name, {}))

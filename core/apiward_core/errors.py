@@ -123,7 +123,7 @@ def _from_status(error: HttpResponseError, status: int, doing: str) -> ApiwardEr
         return ConflictError(said, remedy="Read it again and repeat on what it says now.")
     if status == 429:  # noqa: PLR2004
         return ThrottledError(said, remedy="Wait, then try again.", retry_after=_retry_after(error))
-    if status >= 500 or status == 408:  # noqa: PLR2004
+    if (status >= 500 and status != 501) or status == 408:  # noqa: PLR2004
         return TransientError(said, remedy="Try again later.")
     return RejectedDataError(said, remedy="The request has to change before it can succeed.")
 

@@ -22,8 +22,11 @@ const apiwardKql = {
 
   table({ name, columns }) {
     const { ColumnSymbol, ScalarTypes, TableSymbol } = Kusto.Language.Symbols;
-    const symbols = columns.map(([column, type]) => new ColumnSymbol.ctor(column, ScalarTypes.GetSymbol(type), null, null, null, null));
-    return new TableSymbol.$ctor4(name, symbols);
+    const symbol = (column, type) => new ColumnSymbol.ctor(column, type, null, null, null, null);
+    return new TableSymbol.$ctor4(
+      name,
+      columns.map(([column, type]) => symbol(column, ScalarTypes.GetSymbol(type))),
+    );
   },
 
   stored({ name, parameters, body }) {

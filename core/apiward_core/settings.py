@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     arm_endpoint: HttpsUrl | None = Field(
         None, description="ARM endpoint of a custom cloud; its other endpoints are read from its metadata."
     )
+    logs_endpoint: HttpsUrl | None = Field(
+        None, description="Log Analytics query endpoint of a custom cloud, when its metadata names another address."
+    )
     ca_bundle: Path | None = Field(None, description="PEM file of the CAs to trust instead of the built-in ones.")
     clock_offset: float = Field(0.0, description="Seconds added to the machine's clock; only the lab needs it.")
 
@@ -164,9 +167,14 @@ class Settings(BaseSettings):
 class _ExplicitSettings(Settings):
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **others: Any
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        del settings_cls, others
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
         return (init_settings,)
 
 

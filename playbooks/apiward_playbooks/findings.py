@@ -18,7 +18,7 @@ ApiRecommendationCurrent()
 _RAISED = """
 ApiRecommendationHistory()
 | where RecommendationKey == recommendation_key
-| where service_id == "" or ServiceId == service_id
+| where service_id == "*" or ServiceId == service_id
 | where State == "Unhealthy" and ChangeType in ("New", "Changed", "Regressed")
 | where IngestedAt between (window_start .. window_end)
 | distinct FindingId
@@ -33,7 +33,10 @@ _ROUNDING = timedelta(milliseconds=1)  # the service keeps 100 ns, we microsecon
 
 @dataclass(frozen=True)
 class AlertGroup:
-    """What one alert of a severity rule stands for: findings of one recommendation and service in one window."""
+    """What one alert of a severity rule stands for: findings of one recommendation and service in one window.
+
+    `service_id` is "*" where a run had so many services that the rule folded them into one alert.
+    """
 
     recommendation_key: str
     service_id: str

@@ -21,6 +21,7 @@ SIGNATURE = "apiward run"
 _MAX_COMMENT = 30_000
 _OUR_COMMENTS = 20
 _ATTEMPTS = 5
+_DETAILS = {"RecommendationKey", "ServiceId", "WindowStart", "WindowEnd"}
 
 
 @dataclass(frozen=True)
@@ -43,21 +44,21 @@ class IncidentSummary:
 
 
 class Incidents:
-    """The incidents that our analytics rules raised in one workspace. `rule_names` are our rules' resource names."""
+    """The incidents that our analytics rules raised in one workspace. `rule_ids` are our rules' ARM ids."""
 
-    def __init__(self, client: SecurityInsights, *, workspace: ArmId, rule_names: Iterable[str]) -> None:
+    def __init__(self, client: SecurityInsights, *, workspace: ArmId, rule_ids: Iterable[str]) -> None:
         self._client = client
         self._group = workspace.resource_group
         self._workspace = workspace.name
-        self._rules = {name.lower() for name in rule_names}
+        self._rules = {_last(rule) for rule in rule_ids}
 
-    def open(self) -> Iterator[IncidentSummary]:
-        """Our incidents that are not closed, oldest first."""
-        return self._ours(filter="properties/status ne 'Closed'")
+    def open(self) -> list[IncidentSummary]:
+        """Our incidents that are not closed, by number."""
+        return sorted(self._ours(filter="properties/status ne 'Closed'"), key=lambda incident: incident.number)
 
-    def all(self) -> Iterator[IncidentSummary]:
-        """Our incidents, oldest first."""
-        return self._ours(filter=None)
+    def all(self) -> list[IncidentSummary]:
+        """Our incidents by number."""
+        return sorted(self._ours(filter=None), key=lambda incident: incident.number)
 
     def get(self, name: str) -> IncidentSummary:
         """One incident by its resource name. Raises MissingError when there is none."""
@@ -128,11 +129,11 @@ class Incidents:
         data: Mapping[str, Any] = extended or {}
         rules = {_last(rule) for rule in _json(data.get("Analytic Rule Ids"), [])}
         details = {key: values[0] for key, values in _json(data.get("Custom Details"), {}).items() if values}
-        if not rules or not rules <= self._rules or "RecommendationKey" not in details:
+        if not rules or not rules <= self._rules or not details.keys() >= _DETAILS:
             return None
         return AlertGroup(
             recommendation_key=details["RecommendationKey"],
-            service_id=details.get("ServiceId", ""),
+            service_id=details["ServiceId"],
             start=parse_timestamp(details["WindowStart"]),
             end=parse_timestamp(details["WindowEnd"]),
         )

@@ -275,7 +275,7 @@ def wrote(run: Run, effect: Write, *, already: bool, now: datetime) -> Run:
     elif not effect.back and cursor == len(run.plan.changes):
         state = State.APPLIED
     name = "revert" if effect.back else "apply"
-    decision = f"{change.resource_id}: {'was as planned already' if already else 'written'}"
+    decision = "was as planned already" if already else change.summary
     return recorded(replace(run, state=state, cursor=cursor), Step(name, "apiward", decision, before, after), now)
 
 

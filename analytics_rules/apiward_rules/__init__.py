@@ -1,0 +1,1 @@
+"""Analytics rules and KQL functions: shipped as data, checked when loaded, deployed as content."""

@@ -1,0 +1,61 @@
+"""Tactics and techniques of MITRE ATT&CK for Enterprise, as far as rules about APIs in a cloud use them."""
+
+from typing import Literal
+
+Tactic = Literal[
+    "InitialAccess",
+    "Execution",
+    "Persistence",
+    "PrivilegeEscalation",
+    "DefenseEvasion",
+    "CredentialAccess",
+    "Discovery",
+    "LateralMovement",
+    "Collection",
+    "Exfiltration",
+    "CommandAndControl",
+    "Impact",
+    "Reconnaissance",
+    "ResourceDevelopment",
+    "ImpairProcessControl",
+    "InhibitResponseFunction",
+]
+"""The tactics that a rule may name (Azure-Sentinel's detection template model)."""
+
+TACTICS_OF: dict[str, tuple[Tactic, ...]] = {
+    "T1018": ("Discovery",),
+    "T1020": ("Exfiltration",),
+    "T1040": ("CredentialAccess", "Discovery"),
+    "T1041": ("Exfiltration",),
+    "T1046": ("Discovery",),
+    "T1059": ("Execution",),
+    "T1078": ("InitialAccess", "Persistence", "PrivilegeEscalation", "DefenseEvasion"),
+    "T1090": ("CommandAndControl",),
+    "T1098": ("Persistence",),
+    "T1110": ("CredentialAccess",),
+    "T1119": ("Collection",),
+    "T1133": ("InitialAccess", "Persistence"),
+    "T1190": ("InitialAccess",),
+    "T1195": ("InitialAccess",),
+    "T1199": ("InitialAccess",),
+    "T1210": ("LateralMovement",),
+    "T1213": ("Collection",),
+    "T1498": ("Impact",),
+    "T1499": ("Impact",),
+    "T1526": ("Discovery",),
+    "T1528": ("CredentialAccess",),
+    "T1530": ("Collection",),
+    "T1550": ("DefenseEvasion", "LateralMovement"),
+    "T1552": ("CredentialAccess",),
+    "T1555": ("CredentialAccess",),
+    "T1557": ("CredentialAccess", "Collection"),
+    "T1562": ("DefenseEvasion",),
+    "T1565": ("Impact",),
+    "T1567": ("Exfiltration",),
+    "T1578": ("DefenseEvasion",),
+    "T1580": ("Discovery",),
+    "T1590": ("Reconnaissance",),
+    "T1592": ("Reconnaissance",),
+    "T1595": ("Reconnaissance",),
+}
+"""The tactics that each technique serves (attack.mitre.org, Enterprise). A rule with another one adds it here."""

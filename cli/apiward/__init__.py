@@ -1,0 +1,1 @@
+"""The command line: where every part is wired to the others."""

@@ -1,0 +1,71 @@
+"""apiward lab: the local Azure."""
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from apiward import console
+from apiward.commands.options import AsJson
+from apiward.lab_process import DESCRIPTOR, LabHandle
+
+app = typer.Typer(help="A local Azure that the real SDKs talk to.", no_args_is_help=True)
+
+Descriptor = Annotated[Path, typer.Option("--descriptor", help="The running lab's descriptor file.")]
+
+
+@app.command()
+def up(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    estate: Annotated[str, typer.Option(help="How much the tenant holds.")] = "small",
+    descriptor: Descriptor = DESCRIPTOR,
+) -> None:
+    """Start a lab and serve until Ctrl-C."""
+    descriptor.parent.mkdir(parents=True, exist_ok=True)
+    console.err.print('The lab starts; in another terminal: [bold]eval "$(apiward lab env connector)"[/]')
+    command = [sys.executable, "-m", "apiward_lab", "--port", str(port), "--estate", estate]
+    raise typer.Exit(
+        subprocess.call([*command, "--descriptor", str(descriptor)], stdout=subprocess.DEVNULL)  # noqa: S603
+    )
+
+
+@app.command()
+def env(
+    identity: Annotated[str, typer.Argument(help="connector, playbooks, operator or admin.")],
+    descriptor: Descriptor = DESCRIPTOR,
+    as_json: AsJson = False,
+) -> None:
+    """Print the APIWARD_* variables for one of the lab's identities, with the lab clock's present offset."""
+    variables = LabHandle.load(descriptor).variables(identity)
+    if as_json:
+        console.emit(variables)
+        return
+    for name, value in variables.items():
+        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
+
+
+@app.command("id")
+def id_(
+    identity: Annotated[str, typer.Argument(help="connector, playbooks, operator or admin.")],
+    descriptor: Descriptor = DESCRIPTOR,
+) -> None:
+    """Print the object id of one of the lab's identities."""
+    sys.stdout.write(LabHandle.load(descriptor).object_id(identity) + "\n")
+
+
+@app.command()
+def clock(
+    advance: Annotated[float, typer.Option(help="Minutes to move forward.", min=0)] = 0,
+    descriptor: Descriptor = DESCRIPTOR,
+    as_json: AsJson = False,
+) -> None:
+    """Show the lab's clock, or move it forward; everything that falls due happens before this returns."""
+    lab = LabHandle.load(descriptor)
+    state = lab.advance(advance * 60)
+    if as_json:
+        console.emit(dict(state))
+    else:
+        console.say(f"{state['now']}  (APIWARD_CLOCK_OFFSET={state['offset_seconds']:.3f})")

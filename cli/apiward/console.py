@@ -1,0 +1,85 @@
+"""How the command line speaks: tables for people on standard output, one JSON object for machines."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from apiward_core.arm_id import ArmId
+from apiward_core.errors import ApiwardError
+
+out = Console(soft_wrap=False, highlight=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_STYLES = {
+    "High": "bold red",
+    "Medium": "yellow",
+    "Low": "cyan",
+    "New": "bold",
+    "Closed": "green",
+    "Complete": "green",
+    "Partial": "yellow",
+    "Failed": "red",
+    "Healthy": "green",
+    "Unhealthy": "red",
+}
+
+
+def say(text: str = "") -> None:
+    """One line for people; markup of rich is understood."""
+    out.print(text)
+
+
+def plain(value: object) -> str:
+    """A value from outside, made safe for `say`: it may hold what rich would take for markup."""
+    return escape(_printable(value))
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table for people; cells are shown as they are, never as markup."""
+    shown = Table(
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        header_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_header=any(columns),
+    )
+    for index, column in enumerate(columns):
+        shown.add_column(column, overflow="fold", no_wrap=index == 0)
+    for row in rows:
+        shown.add_row(*(_cell(value) for value in row))
+    out.print(shown)
+
+
+def resource(arm_id: str) -> str:
+    """The names in an ARM id, outermost first, without what every id has: "apim-orders / orders-v1"."""
+    return " / ".join(ArmId.parse(arm_id).names) or arm_id
+
+
+def _cell(value: object) -> Text:
+    text = "" if value is None else _printable(value)
+    return Text(text, style=_STYLES.get(text, ""))
+
+
+def _printable(value: object) -> str:
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(value))
+
+
+def emit(value: Any) -> None:
+    """One JSON document for machines."""
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+def complain(error: ApiwardError) -> None:
+    """An error, with what to do about it, on standard error."""
+    message = str(error).removesuffix(error.remedy).rstrip()
+    err.print(f"[bold red]{type(error).__name__.removesuffix('Error')}:[/] {plain(message)}")
+    err.print(f"[bold]What to do:[/] {plain(error.remedy)}")

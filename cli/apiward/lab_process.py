@@ -1,0 +1,134 @@
+"""The lab as a process of its own, and what the command line asks of its control plane."""
+
+import json
+import ssl
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+from apiward_core.errors import ConfigurationError, TransientError
+from apiward_core.settings import Settings, explicit_settings
+
+DESCRIPTOR = Path(".apiward") / "lab.json"
+
+
+@dataclass(frozen=True)
+class LabHandle:
+    """A running lab, as its descriptor says."""
+
+    descriptor: Mapping[str, Any]
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """The lab whose descriptor is in a file. Raises ConfigurationError when there is none."""
+        try:
+            return cls(json.loads(path.read_text("utf-8")))
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(
+                f"There is no lab descriptor in {path}.", remedy="Start a lab in this folder with: apiward lab up"
+            ) from error
+
+    def variables(self, identity: str) -> dict[str, str]:
+        """The APIWARD_* variables for one of the lab's identities, the clock's offset included."""
+        who = self._identity(identity)
+        workspace = self.descriptor["workspace"]
+        return {
+            "APIWARD_CLOUD": "custom",
+            "APIWARD_ARM_ENDPOINT": self.descriptor["base_url"],
+            "APIWARD_LOGS_ENDPOINT": self.descriptor["base_url"],
+            "APIWARD_CA_BUNDLE": self.descriptor["ca_bundle"],
+            "APIWARD_CLOCK_OFFSET": str(self.offset()),
+            "APIWARD_TENANT_ID": self.descriptor["tenant_id"],
+            "APIWARD_CREDENTIAL": "client_secret",
+            "APIWARD_CLIENT_ID": who["client_id"],
+            "APIWARD_CLIENT_SECRET": who["client_secret"],
+            "APIWARD_SUBSCRIPTIONS": ",".join(entry["id"] for entry in self.descriptor["subscriptions"]),
+            "APIWARD_WORKSPACE_ID": workspace["resource_id"],
+            "APIWARD_WORKSPACE_CUSTOMER_ID": workspace["customer_id"],
+        }
+
+    def settings(self, identity: str, **more: Any) -> Settings:
+        """The settings of one of the lab's identities."""
+        named = {name.removeprefix("APIWARD_").lower(): value for name, value in self.variables(identity).items()}
+        return explicit_settings(**named, **more)
+
+    def object_id(self, identity: str) -> str:
+        """The object id of one of the lab's identities."""
+        return str(self._identity(identity)["object_id"])
+
+    def offset(self) -> float:
+        """How many seconds the lab's clock is ahead of real time."""
+        return float(self._ask("GET", "/_lab/clock")["offset_seconds"])
+
+    def advance(self, seconds: float) -> Mapping[str, Any]:
+        """Move the lab's clock; everything that falls due happens before this returns."""
+        return self._ask("POST", "/_lab/clock", {"advance_seconds": seconds})
+
+    def status(self) -> Mapping[str, Any]:
+        """Requests, unknown routes, and the RBAC actions that each identity used."""
+        return self._ask("GET", "/_lab/status")
+
+    def _identity(self, name: str) -> Mapping[str, str]:
+        identities: Mapping[str, Mapping[str, str]] = self.descriptor["identities"]
+        if name not in identities:
+            raise ConfigurationError(
+                f"The lab has no identity {name!r}.", remedy=f"Use one of {', '.join(identities)}."
+            )
+        return identities[name]
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Mapping[str, Any]:
+        request = Request(  # noqa: S310 - the address is the lab's own, https
+            f"{self.descriptor['base_url']}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"x-lab-key": self.descriptor["control_key"], "Content-Type": "application/json"},
+        )
+        trust = ssl.create_default_context(cafile=self.descriptor["ca_bundle"])
+        try:
+            with urlopen(request, timeout=120, context=trust) as answer:  # noqa: S310
+                found: Mapping[str, Any] = json.load(answer)
+        except (URLError, OSError) as error:
+            raise TransientError(
+                f"The lab at {self.descriptor['base_url']} does not answer.", remedy="Start it with: apiward lab up"
+            ) from error
+        return found
+
+
+class LabProcess:
+    """A lab in a child process that ends with this one. A context manager that gives the LabHandle."""
+
+    def __init__(self, *, estate: str = "small") -> None:
+        self._estate = estate
+
+    def __enter__(self) -> LabHandle:
+        command = [sys.executable, "-m", "apiward_lab", "--estate", self._estate, "--until-stdin-closes"]
+        self._process = subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None  # noqa: S101 - asked for two lines above
+        line = self._process.stdout.readline()
+        if not line:
+            self._process.wait()
+            raise TransientError(
+                f"The lab ended at once with code {self._process.returncode}.",
+                remedy="Read what it printed; is the extra installed (pip install 'apiward[lab]')?",
+            )
+        return LabHandle(json.loads(line))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.terminate()
+            self._process.wait()

@@ -1,0 +1,1 @@
+"""Reads Defender's API recommendations and sends what changed: source, normalise, delta, sink, checkpoint."""

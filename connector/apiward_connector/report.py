@@ -1,0 +1,158 @@
+"""What a run did, for the caller, the command line and the health table."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from apiward_connector.finding import Unreadable, digest
+from apiward_connector.rows import Row
+from apiward_connector.state import ScopeState
+from apiward_core.errors import ApiwardError, IncompleteError
+from apiward_core.ingest import SendReport
+from apiward_core.tables import SCHEMA_VERSION
+
+_NAMED_ITEMS = 20
+_WHAT_LENGTH = 300
+
+
+class Outcome(StrEnum):
+    """How much of a scope was read and delivered."""
+
+    COMPLETE = "Complete"
+    PARTIAL = "Partial"
+    FAILED = "Failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something that was not read or not sent, and the reason."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeReport:
+    """One scope of one run.
+
+    `read` counts assessments, `current` findings; `changes` counts delivered rows by ChangeType, `sent` those that the
+    service acknowledged, `dead` those that are kept for replay, `cut` shortened fields.
+    """
+
+    scope: str
+    outcome: Outcome
+    gaps: tuple[Gap, ...]
+    pages: int
+    read: int
+    current: int
+    changes: Mapping[str, int]
+    sent: int
+    dead: int
+    cut: int
+    seconds: float
+    watermark: str
+
+    def health_row(self, *, run_id: str, source: str, ended: str) -> Row:
+        """The row of DefenderApiHealth_CL."""
+        return {
+            "TimeGenerated": ended,
+            "RecordId": digest(f"{run_id}\n{self.scope}".encode()),
+            "RunId": run_id,
+            "SchemaVersion": SCHEMA_VERSION,
+            "Scope": self.scope,
+            "Source": source,
+            "Outcome": self.outcome,
+            "Unread": [{"what": gap.what, "why": gap.why} for gap in self.gaps],
+            "Pages": self.pages,
+            "RowsRead": self.read,
+            "FindingsCurrent": self.current,
+            "RowsSent": self.sent,
+            "DeadLetters": self.dead,
+            "FieldsCut": self.cut,
+            "DurationSeconds": self.seconds,
+            "Watermark": self.watermark or None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """One run over all its scopes."""
+
+    run_id: str
+    scopes: tuple[ScopeReport, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 when everything was read and sent, 1 when every scope failed, 4 for anything between."""
+        if all(scope.outcome is Outcome.FAILED for scope in self.scopes):
+            return ApiwardError.exit_code
+        whole = all(scope.outcome is Outcome.COMPLETE and not scope.gaps and not scope.dead for scope in self.scopes)
+        return 0 if whole else IncompleteError.exit_code
+
+
+@dataclass
+class Tally:
+    """Counts one scope while it is worked on."""
+
+    pages: int = 0
+    read: int = 0
+    current: int = 0
+    sent: int = 0
+    dead: int = 0
+    cut: int = 0
+    watermark: str = ""
+    failed: bool = False
+    unreadable: int = 0
+    changes: Counter[str] = field(default_factory=Counter)
+    gaps: list[Gap] = field(default_factory=list)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the counts amount to."""
+        if self.failed or (self.gaps and not self.pages):
+            return Outcome.FAILED
+        return Outcome.PARTIAL if self.gaps else Outcome.COMPLETE
+
+    def fail(self, gap: Gap) -> None:
+        """Record what ended the work on the scope."""
+        self.failed = True
+        self.gaps.append(gap)
+
+    def knows(self, state: ScopeState) -> None:
+        """Take over what the state of the scope says."""
+        self.current = state.current
+        self.watermark = state.watermark
+
+    def unread(self, item: Unreadable) -> None:
+        """Count an item that could not be read; the first twenty are named."""
+        self.unreadable += 1
+        if self.unreadable <= _NAMED_ITEMS:
+            self.gaps.append(Gap(item.what[:_WHAT_LENGTH], item.why))
+
+    def delivered(self, report: SendReport, changes: Mapping[str, int]) -> None:
+        """Count rows that were acknowledged or kept as dead letters."""
+        self.sent += report.sent
+        self.dead += report.dead
+        self.cut += report.cut
+        self.changes.update(changes)
+
+    def report(self, scope: str, seconds: float) -> ScopeReport:
+        """The final counts."""
+        gaps = list(self.gaps)
+        if (more := self.unreadable - _NAMED_ITEMS) > 0:
+            gaps.append(Gap(f"{more} more assessments", "They could not be read either."))
+        return ScopeReport(
+            scope=scope,
+            outcome=self.outcome,
+            gaps=tuple(gaps),
+            pages=self.pages,
+            read=self.read,
+            current=self.current,
+            changes=dict(self.changes),
+            sent=self.sent,
+            dead=self.dead,
+            cut=self.cut,
+            seconds=seconds,
+            watermark=self.watermark,
+        )

@@ -1,0 +1,23 @@
+"""Assessments of one subscription, from Microsoft.Security assessments 2021-06-01."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from azure.mgmt.security import SecurityCenter
+
+from apiward_connector.sources.paging import Page, raw_pages
+
+
+class AssessmentsSource:
+    """Lists every assessment of a subscription, those that are not about APIs included: the service has no filter."""
+
+    name = "assessments"
+
+    def __init__(self, client_for: Callable[[str], SecurityCenter]) -> None:
+        self._client_for = client_for
+
+    def pages(self, subscription_id: str) -> Iterator[Page]:
+        """The raw assessments, page by page. Raises the errors of `apiward_core.errors`."""
+        operations = self._client_for(subscription_id).assessments
+        scope = f"subscriptions/{subscription_id}"  # the SDK puts the leading slash
+        return raw_pages(partial(operations.list, scope), doing=f"listing the assessments of {scope}")

@@ -1,0 +1,52 @@
+"""Paging and filtering of lists."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import urlencode
+
+from apiward_lab.web import Call, Json, Problem
+
+DEFAULT_PAGE = 100
+
+_COMPARISON = re.compile(r"(?P<field>\w+)\s+(?P<operator>eq|ne)\s+('(?P<text>[^']*)'|(?P<flag>true|false))")
+_FUNCTION = re.compile(r"(?P<function>contains|startswith|endswith)\(\s*(?P<field>\w+)\s*,\s*'(?P<text>[^']*)'\s*\)")
+_SUBSTRING = re.compile(r"substringof\(\s*'(?P<text>[^']*)'\s*,\s*(?P<field>\w+)\s*\)")
+_FUNCTIONS: Mapping[str, Callable[[str, str], bool]] = {
+    "contains": lambda value, text: text in value,
+    "startswith": lambda value, text: value.startswith(text),
+    "endswith": lambda value, text: value.endswith(text),
+}
+
+
+def page(call: Call, rows: Sequence[Json]) -> Json:
+    """The page that $top and $skip ask for, with the number of all rows and a link to the next page."""
+    top, skip = _number(call, "$top", DEFAULT_PAGE, least=1), _number(call, "$skip", 0, least=0)
+    end = skip + top
+    body: Json = {"value": list(rows[skip:end]), "count": len(rows)}
+    if end < len(rows):
+        query = {**call.query, "$top": str(top), "$skip": str(end)}
+        body["nextLink"] = f"{call.base_url}{call.path}?{urlencode(query, safe='$')}"
+    return body
+
+
+def matches(condition: str, row: Mapping[str, Json]) -> bool:
+    """Whether an entity's properties meet an OData filter of terms joined by "and". Raises Problem 400 on others."""
+    return all(_meets(term.strip(), row) for term in re.split(r"\s+and\s+", condition))
+
+
+def _meets(term: str, row: Mapping[str, Json]) -> bool:
+    if hit := _COMPARISON.fullmatch(term):
+        wanted = hit["text"] if hit["flag"] is None else hit["flag"] == "true"
+        return bool(row.get(hit["field"]) == wanted) is (hit["operator"] == "eq")
+    if hit := _FUNCTION.fullmatch(term):
+        return _FUNCTIONS[hit["function"]](str(row.get(hit["field"], "")), hit["text"])
+    if hit := _SUBSTRING.fullmatch(term):
+        return hit["text"] in str(row.get(hit["field"], ""))
+    raise Problem(400, "ValidationError", f"The filter term '{term}' is not understood; use eq, ne or a text function.")
+
+
+def _number(call: Call, name: str, default: int, *, least: int) -> int:
+    text = call.query.get(name, str(default))
+    if not text.isdigit() or int(text) < least:
+        raise Problem(400, "ValidationError", f"{name} is '{text}'; it must be a number of at least {least}.")
+    return int(text)

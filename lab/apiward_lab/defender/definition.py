@@ -1,0 +1,70 @@
+"""What an assessment is: its metadata, and the rule by which resources are judged."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from apiward_lab.estate import Estate
+from apiward_lab.web import Json
+
+
+@dataclass(frozen=True)
+class Definition:
+    """The metadata of an assessment (Microsoft.Security/assessmentMetadata, 2021-06-01). `key` is its name."""
+
+    key: str
+    display_name: str
+    policy_id: str
+    description: str
+    remediation: str
+    severity: str
+    categories: Sequence[str]
+    user_impact: str = "Low"
+    effort: str = "Low"
+    threats: Sequence[str] = ()
+    tactics: Sequence[str] = ()
+    techniques: Sequence[str] = ()
+    published: str = "06/01/2022"
+
+    def properties(self) -> Json:
+        """The properties as the REST API shows them."""
+        return {
+            "displayName": self.display_name,
+            "policyDefinitionId": f"/providers/Microsoft.Authorization/policyDefinitions/{self.policy_id}",
+            "description": self.description,
+            "remediationDescription": self.remediation,
+            "categories": list(self.categories),
+            "severity": self.severity,
+            "userImpact": self.user_impact,
+            "implementationEffort": self.effort,
+            "threats": list(self.threats),
+            "publishDates": {"GA": self.published, "public": self.published},
+            "tactics": list(self.tactics),
+            "techniques": list(self.techniques),
+            "assessmentType": "BuiltIn",
+        }
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one evaluation says of one resource."""
+
+    resource_id: str
+    is_healthy: bool
+    additional_data: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def code(self) -> str:
+        """The programmatic status code."""
+        return "Healthy" if self.is_healthy else "Unhealthy"
+
+
+class Derivation(Protocol):
+    """A rule: judges every resource of the estate that it applies to."""
+
+    @property
+    def definition(self) -> Definition:
+        """The assessment that it produces."""
+
+    def verdicts(self, estate: Estate) -> Iterator[Verdict]:
+        """One verdict for each resource that the assessment applies to."""

@@ -1,0 +1,49 @@
+"""Names in another case: KQL tells them apart, DuckDB does not, so the lab has to look before it runs a query."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from duckdb_kql import ir
+from duckdb_kql.lower import lower
+from duckdb_kql.stored_functions import parse_functions
+
+from apiward_lab.loganalytics.kql_errors import QueryError
+
+
+def check_case(kql: str, schema: Mapping[str, Sequence[str]], functions: Sequence[str]) -> None:
+    """Raise QueryError when a table or column is named in a case that it does not have.
+
+    A name that the query itself makes, in whatever case, is left alone.
+    """
+    nodes = [*_nodes(lower(kql, None, parse_functions(functions)))]
+    made = {node for node in nodes if isinstance(node, str)}
+    tables = {node.name for node in nodes if isinstance(node, ir.TableRef)}
+    columns = {node.name for node in nodes if isinstance(node, ir.ColumnRef)}
+    for name in _in_wrong_case(tables - made, schema):
+        raise QueryError("SemanticError", "SEM0100", f"Failed to resolve table expression named '{name}'")
+    known = {column for table in tables & schema.keys() for column in schema[table]}
+    for name in _in_wrong_case(columns - made, known):
+        raise QueryError("SemanticError", "SEM0100", f"Failed to resolve column or scalar expression named '{name}'")
+
+
+def _in_wrong_case(used: Iterable[str], known: Iterable[str]) -> list[str]:
+    exact = set(known)
+    folded = {name.casefold() for name in exact}
+    return sorted(name for name in used if name not in exact and name.casefold() in folded)
+
+
+def _nodes(root: object) -> Iterator[object]:
+    """Every node of a query, and every text in it that is no reference."""
+    waiting: list[object] = [root]
+    seen: set[int] = set()
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, str):
+            yield node
+        elif isinstance(node, list | tuple):
+            waiting += node
+        elif dataclasses.is_dataclass(node) and id(node) not in seen:
+            seen.add(id(node))
+            yield node
+            if not isinstance(node, ir.ColumnRef | ir.TableRef):
+                waiting += [getattr(node, field.name) for field in dataclasses.fields(node)]

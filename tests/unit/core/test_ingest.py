@@ -1,0 +1,123 @@
+import gzip
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+from azure.monitor.ingestion import LogsIngestionClient
+
+from apiward_core.errors import AccessError, ApiwardError, MissingError, ThrottledError, TransientError
+from apiward_core.ingest import CUT_MARKER, MAX_BODY, MAX_FIELD, SendReport, WorkspaceSink, serialise
+from apiward_core.tables import HEALTH, all_tables
+from tests.unit.connector.transport import Credential, Replies
+
+TABLE = all_tables()[HEALTH]
+RULE = "dcr-00000000000000000000000000000000"
+DONE = (204, b"")
+TOO_LARGE = (413, {"error": {"code": "ContentLengthLimitExceeded", "message": "too large"}})
+
+
+class Kept:
+    """Dead letters in a list."""
+
+    def __init__(self) -> None:
+        self.letters: list[tuple[str, Any, str]] = []
+
+    def add(self, stream: str, row: bytes, reason: str) -> None:
+        self.letters.append((stream, orjson.loads(row), reason))
+
+
+class Workspace:
+    """A sink on a real client whose service gives prepared answers."""
+
+    def __init__(self, *replies: tuple[int, Any]) -> None:
+        self.transport = Replies(*replies)
+        self.kept = Kept()
+
+    def send(self, rows: list[dict[str, Any]]) -> SendReport:
+        endpoint = "https://contoso.ingest.monitor.azure.com"
+        with LogsIngestionClient(endpoint, Credential(), transport=self.transport, retry_total=0) as client:
+            return WorkspaceSink(client, dcr_immutable_id=RULE, dead_letters=self.kept).send(TABLE, rows)
+
+    def bodies(self) -> list[Any]:
+        return [orjson.loads(gzip.decompress(request.content.getvalue())) for request in self.transport.requests]  # type: ignore[attr-defined]
+
+
+def test_rows_go_in_one_compressed_call_to_the_stream_of_the_table() -> None:
+    workspace = Workspace(DONE)
+    report = workspace.send([{"Pages": 1}, {"Pages": 2}])
+    assert (report.sent, report.dead, report.batches) == (2, 0, 1)
+    [request] = workspace.transport.requests
+    assert request.url.startswith(
+        f"https://contoso.ingest.monitor.azure.com/dataCollectionRules/{RULE}/streams/{TABLE.stream}?"
+    )
+    assert request.headers["Content-Encoding"] == "gzip"
+    assert workspace.bodies() == [[{"Pages": 1}, {"Pages": 2}]]
+
+
+def test_nothing_to_send_is_no_call() -> None:
+    workspace = Workspace()
+    assert workspace.send([]) == SendReport()
+
+
+def test_rows_that_do_not_fit_one_call_take_more() -> None:
+    rows = [{"Pages": number, "Unread": ["x" * 60_000]} for number in range(40)]
+    workspace = Workspace(DONE, DONE, DONE)
+    assert workspace.send(rows).batches == 3
+    assert [row for body in workspace.bodies() for row in body] == rows
+    assert all(len(orjson.dumps(body)) <= MAX_BODY for body in workspace.bodies())
+
+
+def test_a_refused_batch_is_halved_until_one_row_is_left_which_is_kept() -> None:
+    workspace = Workspace(TOO_LARGE, TOO_LARGE, DONE, TOO_LARGE, DONE)
+    report = workspace.send([{"Pages": number} for number in range(4)])
+    assert [len(body) for body in workspace.bodies()] == [4, 2, 1, 1, 2]
+    assert (report.sent, report.dead, report.batches) == (3, 1, 2)
+    [(stream, row, reason)] = workspace.kept.letters
+    assert (stream, row) == (TABLE.stream, {"Pages": 1})
+    assert "HTTP 413" in reason
+
+
+def test_a_row_beyond_the_limit_is_kept_and_not_sent() -> None:
+    wide = {f"Column{number}": "x" * 60_000 for number in range(20)}
+    workspace = Workspace(DONE)
+    report = workspace.send([wide, {"Pages": 1}])
+    assert (report.sent, report.dead) == (1, 1)
+    assert workspace.kept.letters[0][1] == wide
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(403, AccessError), (404, MissingError), (429, ThrottledError), (503, TransientError)]
+)
+def test_a_failed_call_ends_the_sending(status: int, error: type[ApiwardError]) -> None:
+    workspace = Workspace((status, {"error": {"code": "X", "message": "no"}}), DONE)
+    with pytest.raises(error, match=f"HTTP {status} while sending 1 rows to {TABLE.name}"):
+        workspace.send([{"Pages": 1}])
+    assert len(workspace.transport.requests) == 1
+    assert workspace.kept.letters == []
+
+
+def test_a_long_text_is_cut_to_the_limit_of_a_field_and_counted() -> None:
+    data, cut = serialise({"a": "é" * MAX_FIELD, "b": "short"})
+    row = orjson.loads(data)
+    assert cut == 1
+    assert row["b"] == "short"
+    assert row["a"].endswith(CUT_MARKER)
+    assert MAX_FIELD - 2 <= len(row["a"].encode()) <= MAX_FIELD
+
+
+def test_a_long_object_is_cut_as_the_text_it_is_stored_as() -> None:
+    data, cut = serialise({"a": {"list": ["x" * 1000] * 100}})
+    text = orjson.loads(data)["a"]
+    assert cut == 1
+    assert text.startswith('{"list":["xxx')
+    assert text.endswith(CUT_MARKER)
+
+
+def test_a_field_of_exactly_the_limit_is_whole() -> None:
+    data, cut = serialise({"a": "x" * MAX_FIELD})
+    assert (cut, len(orjson.loads(data)["a"])) == (0, MAX_FIELD)
+
+
+def test_times_are_written_in_utc() -> None:
+    assert serialise({"at": datetime(2026, 11, 23, 1, tzinfo=UTC)})[0] == b'{"at":"2026-11-23T01:00:00Z"}'

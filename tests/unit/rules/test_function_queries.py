@@ -1,0 +1,48 @@
+"""The KQL functions on rows, in the lab's workspace."""
+
+import pytest
+
+from tests.unit.rules.workspace import HOUR, NOW, Rows, row
+
+HISTORY = "ApiRecommendationHistory() | project RecordId, IngestedAt | order by RecordId asc"
+CURRENT = "ApiRecommendationCurrent() | project FindingId, Revision, State, Owner | order by FindingId asc"
+
+
+@pytest.fixture
+def rows() -> Rows:
+    return Rows()
+
+
+def test_history_has_a_record_once_with_its_first_arrival(rows: Rows) -> None:
+    rows.send(row(), row("f2"), observed=NOW - 3 * HOUR, arrived=NOW - 2 * HOUR)
+    rows.send(row(), observed=NOW - HOUR, arrived=NOW)
+    assert rows.query(HISTORY) == [
+        {"RecordId": "f1/1/New", "IngestedAt": "2026-11-23T10:00:00.0000000Z"},
+        {"RecordId": "f2/1/New", "IngestedAt": "2026-11-23T10:00:00.0000000Z"},
+    ]
+
+
+def test_history_keeps_every_change_of_a_finding(rows: Rows) -> None:
+    rows.send(row(), row(Revision=2, ChangeType="Resolved"), row(Revision=2, ChangeType="Snapshot"))
+    assert [found["RecordId"] for found in rows.query(HISTORY)] == ["f1/1/New", "f1/2/Resolved", "f1/2/Snapshot"]
+
+
+def test_current_is_the_highest_revision_whatever_arrived_last(rows: Rows) -> None:
+    rows.send(row(Revision=3, ChangeType="Resolved", State="Healthy"), observed=NOW - 2 * HOUR)
+    rows.send(row(Revision=2, ChangeType="Changed"), observed=NOW - HOUR)
+    assert [(found["Revision"], found["State"]) for found in rows.query(CURRENT)] == [(3, "Healthy")]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
+def test_current_is_the_newest_row_of_a_revision(rows: Rows, order: tuple[int, ...]) -> None:
+    for days in order:
+        snapshot = {**row(ChangeType="Snapshot", Owner=f"{days} days ago"), "RecordId": f"day {days}"}
+        rows.send(snapshot, observed=NOW - days * 24 * HOUR)
+    assert [found["Owner"] for found in rows.query(CURRENT)] == ["0 days ago"]
+
+
+def test_current_leaves_out_what_is_gone_and_shows_what_came_back(rows: Rows) -> None:
+    rows.send(row("gone"), row("back"))
+    rows.send(row("gone", Revision=2, ChangeType="Removed"), row("back", Revision=2, ChangeType="Removed"))
+    rows.send(row("back", Revision=3, ChangeType="Regressed"))
+    assert [(found["FindingId"], found["Revision"]) for found in rows.query(CURRENT)] == [("back", 3)]

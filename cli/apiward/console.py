@@ -17,6 +17,7 @@ from apiward_core.errors import ApiwardError
 out = Console(soft_wrap=False, highlight=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
+_GUID, _WORD = 36, 16  # columns no wider than this are never folded: the first one, any other
 _STYLES = {
     "High": "bold red",
     "Medium": "yellow",
@@ -42,7 +43,8 @@ def plain(value: object) -> str:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table for people; cells are shown as they are, never as markup."""
+    """A table for people; cells are shown as they are, never as markup. Short of room, long columns fold first."""
+    cells = [[_cell(value) for value in row] for row in rows]
     shown = Table(
         title=title or None,
         title_justify="left",
@@ -53,9 +55,10 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
         show_header=any(columns),
     )
     for index, column in enumerate(columns):
-        shown.add_column(column, overflow="fold", no_wrap=index == 0)
-    for row in rows:
-        shown.add_row(*(_cell(value) for value in row))
+        widest = max((len(row[index]) for row in cells), default=0)
+        shown.add_column(column, overflow="fold", no_wrap=widest <= (_WORD if index else _GUID))
+    for row in cells:
+        shown.add_row(*row)
     out.print(shown)
 
 
@@ -70,7 +73,7 @@ def _cell(value: object) -> Text:
 
 
 def _printable(value: object) -> str:
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(value))
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in str(value))
 
 
 def emit(value: Any) -> None:

@@ -25,8 +25,8 @@ from apiward_playbooks.incidents import IncidentSummary
 from apiward_playbooks.runs import Run, State
 from apiward_rules.items import content_items
 
-_REQUESTER = "ana.silva@contoso.example"
-_APPROVER = "ben.okafor@contoso.example"
+_REQUESTER = "ana@contoso.example"
+_APPROVER = "ben@contoso.example"
 _ROLES_TAKE_EFFECT = timedelta(minutes=6)
 _RULE_RUNS = timedelta(minutes=75)  # hourly, and five minutes late
 _DEFENDER_LOOKS_AGAIN = timedelta(hours=25)  # policy-based assessments follow a daily evaluation

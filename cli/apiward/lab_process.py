@@ -101,25 +101,31 @@ class LabHandle:
 
 
 class LabProcess:
-    """A lab in a child process that ends with this one. A context manager that gives the LabHandle."""
+    """A lab in a child process that ends with this one, however this one ends. A context manager."""
 
-    def __init__(self, *, estate: str = "small") -> None:
-        self._estate = estate
+    def __init__(self, *, estate: str = "small", port: int = 0, descriptor: Path | None = None) -> None:
+        self._command = [sys.executable, "-m", "apiward_lab", "--until-stdin-closes"]
+        self._command += ["--estate", estate, "--port", str(port)]
+        self._command += ["--descriptor", str(descriptor)] if descriptor else []
 
     def __enter__(self) -> LabHandle:
-        command = [sys.executable, "-m", "apiward_lab", "--estate", self._estate, "--until-stdin-closes"]
         self._process = subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        assert self._process.stdout is not None  # noqa: S101 - asked for two lines above
-        line = self._process.stdout.readline()
+        line = self._process.stdout.readline() if self._process.stdout else ""
         if not line:
-            self._process.wait()
             raise TransientError(
-                f"The lab ended at once with code {self._process.returncode}.",
+                f"The lab ended at once with code {self._process.wait()}.",
                 remedy="Read what it printed; is the extra installed (pip install 'apiward[lab]')?",
             )
         return LabHandle(json.loads(line))
+
+    def wait(self) -> int:
+        """Wait until the lab ends, or Ctrl-C ends it. Returns its exit code."""
+        try:
+            return self._process.wait()
+        except KeyboardInterrupt:  # the terminal told the lab, too
+            return self._process.wait()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

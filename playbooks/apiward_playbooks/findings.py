@@ -101,12 +101,16 @@ class Findings:
         return now - length, now
 
 
+def _when(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""
+
+
 def _finding_state(row: Row) -> FindingState:
     return FindingState(
         finding_id=str(row["FindingId"]),
         state=str(row["State"]),
         change_type=str(row["ChangeType"]),
         cause=str(row["StateCause"]),
-        changed=str(row["StateChanged"]),
+        changed=_when(row["StateChanged"]),
         resource_id=str(row["ResourceId"]),
     )

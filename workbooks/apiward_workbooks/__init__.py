@@ -1,0 +1,1 @@
+"""The posture workbooks; none is shipped yet."""

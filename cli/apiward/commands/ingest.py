@@ -36,14 +36,13 @@ def show_scopes(scopes: Sequence[ScopeReport]) -> None:
             scope.outcome,
             scope.read,
             scope.current,
-            ", ".join(f"{count} {change}" for change, count in sorted(scope.changes.items())),
-            scope.sent,
-            scope.dead,
+            "\n".join(f"{count} {change}" for change, count in sorted(scope.changes.items())),
         )
         for scope in scopes
     ]
-    columns = ("subscription", "outcome", "read", "API findings", "changes", "sent", "dead letters")
-    console.table("", columns, rows)
+    console.table("", ("subscription", "outcome", "read", "findings", "changes"), rows)
+    sent, dead = sum(scope.sent for scope in scopes), sum(scope.dead for scope in scopes)
+    console.say(f"{sent} rows sent, {dead} kept as dead letters.")
     for scope in scopes:
         for gap in scope.gaps:
             console.say(f"[yellow]not read or not sent:[/] {console.plain(gap.what)}: {console.plain(gap.why)}")

@@ -1,7 +1,6 @@
 """apiward lab: the local Azure."""
 
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ import typer
 
 from apiward import console
 from apiward.commands.options import AsJson
-from apiward.lab_process import DESCRIPTOR, LabHandle
+from apiward.lab_process import DESCRIPTOR, LabHandle, LabProcess
 
 app = typer.Typer(help="A local Azure that the real SDKs talk to.", no_args_is_help=True)
 
@@ -25,11 +24,13 @@ def up(
 ) -> None:
     """Start a lab and serve until Ctrl-C."""
     descriptor.parent.mkdir(parents=True, exist_ok=True)
-    console.err.print('The lab starts; in another terminal: [bold]eval "$(apiward lab env connector)"[/]')
-    command = [sys.executable, "-m", "apiward_lab", "--port", str(port), "--estate", estate]
-    raise typer.Exit(
-        subprocess.call([*command, "--descriptor", str(descriptor)], stdout=subprocess.DEVNULL)  # noqa: S603
-    )
+    process = LabProcess(estate=estate, port=port, descriptor=descriptor)
+    with process as lab:
+        console.say(f"The lab is up at {lab.descriptor['base_url']}. In another terminal:")
+        console.say('eval "$(apiward lab env admin)"')
+        code = process.wait()
+    descriptor.unlink(missing_ok=True)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -58,7 +59,7 @@ def id_(
 
 @app.command()
 def clock(
-    advance: Annotated[float, typer.Option(help="Minutes to move forward.", min=0)] = 0,
+    advance: Annotated[float, typer.Option(help="Minutes to move forward.", min=0, metavar="MINUTES")] = 0,
     descriptor: Descriptor = DESCRIPTOR,
     as_json: AsJson = False,
 ) -> None:

@@ -10,7 +10,7 @@ from apiward_core.catalogue import UNCATALOGUED, Catalogue
 from apiward_core.clock import Clock, timestamp
 from apiward_core.errors import GuardrailError, MissingError, RejectedDataError
 from apiward_core.logs import Row
-from apiward_playbooks import comments, runs
+from apiward_playbooks import comments, transitions
 from apiward_playbooks.closing import Closer, Verdict
 from apiward_playbooks.effects import AzureEffects
 from apiward_playbooks.engine import Engine
@@ -79,9 +79,9 @@ class Playbooks:
             tuple(changes), remediation.race, entry.breaking, entry.irreversible, timestamp(now + self._plan_ttl)
         )
         incident = self._closer.incident_of(finding_id)
-        run = runs.new_run(self._new_id(), target, plan, requested_by=requested_by, incident=incident, now=now)
+        run = transitions.new_run(self._new_id(), target, plan, requested_by=requested_by, incident=incident, now=now)
         if incident and (comment := comments.describe(run)):
-            run = runs.commented(run, comment)
+            run = transitions.commented(run, comment)
         self._store.add(run)
         return self._engine.advance(run.id)
 
@@ -103,14 +103,14 @@ class Playbooks:
         """Approve the plan whose hash the approver saw. Nothing is changed yet."""
         now = self._clock.now()
         self._engine.transition(
-            run_id, lambda run: runs.approved(run, by=by, why=why, plan_hash_seen=plan_hash, now=now)
+            run_id, lambda run: transitions.approved(run, by=by, why=why, plan_hash_seen=plan_hash, now=now)
         )
         return self._engine.deliver(run_id)
 
     def reject(self, run_id: str, *, by: str, why: str = "") -> Run:
         """Reject a plan that waits for approval."""
         now = self._clock.now()
-        self._engine.transition(run_id, lambda run: runs.rejected(run, by=by, why=why, now=now))
+        self._engine.transition(run_id, lambda run: transitions.rejected(run, by=by, why=why, now=now))
         return self._engine.advance(run_id)
 
     def advance(self, run_id: str) -> Run:
@@ -120,7 +120,7 @@ class Playbooks:
     def roll_back(self, run_id: str, *, by: str, why: str = "") -> Run:
         """Bring everything that a run changed back to its pre-image."""
         now = self._clock.now()
-        self._engine.transition(run_id, lambda run: runs.rolling_back(run, by=by, why=why, now=now))
+        self._engine.transition(run_id, lambda run: transitions.rolling_back(run, by=by, why=why, now=now))
         return self._engine.advance(run_id)
 
     def get(self, run_id: str) -> Run:

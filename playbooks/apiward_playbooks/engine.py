@@ -11,10 +11,11 @@ from typing import Protocol
 
 from apiward_core.clock import Clock, timestamp
 from apiward_core.errors import AccessError, ConflictError, RejectedDataError
-from apiward_playbooks import runs
+from apiward_playbooks import decision, transitions
 from apiward_playbooks.audit import AuditRow
+from apiward_playbooks.decision import Begin, Confirm, Expire, Rest, Settle, Verify, Write
 from apiward_playbooks.remediation import Change, Evidence, Observed
-from apiward_playbooks.runs import Comment, Confirm, Expire, Rest, Run, Settle, Verify, Write
+from apiward_playbooks.runs import Comment, Run
 from apiward_playbooks.store import RunStore
 
 _ATTEMPTS = 5
@@ -125,22 +126,24 @@ class Engine:
 
     def _step(self, run: Run) -> Run:
         now = self._clock.now()
-        match runs.decide(run, now):
+        match decision.decide(run, now):
             case Rest():
                 return run
             case Expire():
-                return runs.expired(run, now)
-            case runs.Begin():
-                return runs.begun(run, now)
+                return transitions.expired(run, now)
+            case Begin():
+                return transitions.begun(run, now)
             case Write() as write:
                 return self._write(run, write)
             case Verify():
-                return runs.verified(run, self._effects.verify(run), confirm_within=self._confirm_within, now=now)
+                return transitions.verified(
+                    run, self._effects.verify(run), confirm_within=self._confirm_within, now=now
+                )
             case Confirm():
                 return self._confirm(run)
             case Settle():
                 settled = self._effects.settle(run)
-                return runs.closed(run, settled.how, now) if settled.done else run
+                return transitions.closed(run, settled.how, now) if settled.done else run
 
     def _write(self, run: Run, write: Write) -> Run:
         change = run.plan.changes[write.index]
@@ -153,22 +156,22 @@ class Engine:
                     raise _drift(change, observed)
                 self._effects.write(run, change, observed.etag, back=write.back)
         except (AccessError, RejectedDataError) as error:
-            return runs.failed(run, write, str(error), self._clock.now())
-        return runs.wrote(run, write, already=already, now=self._clock.now())
+            return transitions.failed(run, write, str(error), self._clock.now())
+        return transitions.wrote(run, write, already=already, now=self._clock.now())
 
     def _confirm(self, run: Run) -> Run:
         now = self._clock.now()
         if self._effects.defender_agrees(run):
-            return runs.confirmed(run, now)
+            return transitions.confirmed(run, now)
         late = timestamp(now) >= run.confirm_by
-        return runs.overdue(run, now) if late and not run.overdue_told else run
+        return transitions.overdue(run, now) if late and not run.overdue_told else run
 
     def _with_comment(self, before: Run, after: Run) -> Run:
         news = (after.state, after.overdue_told) != (before.state, before.overdue_told)
         if not news or not after.incident:
             return after
         comment = self._describe(after)
-        return runs.commented(after, comment) if comment else after
+        return transitions.commented(after, comment) if comment else after
 
 
 def _drift(change: Change, observed: Observed) -> RejectedDataError:

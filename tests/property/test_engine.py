@@ -6,7 +6,7 @@ from dataclasses import replace
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from apiward_playbooks import runs
+from apiward_playbooks import runs, transitions
 from apiward_playbooks.audit import AuditRow, chained
 from apiward_playbooks.runs import Run, State
 from tests.property.world import START, Fuse, Killed, MemoryStore, World, approve, engine_for, planned, until_done
@@ -77,7 +77,7 @@ def test_a_run_is_rolled_back_from_wherever_it_stopped(changes: int, after: list
 
 
 def _once(run: Run) -> Run:
-    return run if run.state == State.ROLLING_BACK else runs.rolling_back(run, by="ana", why="", now=START)
+    return run if run.state == State.ROLLING_BACK else transitions.rolling_back(run, by="ana", why="", now=START)
 
 
 @settings(max_examples=200, deadline=None)
@@ -94,7 +94,7 @@ def test_nothing_is_written_without_approval(times: list[int], events: list[str]
             store.save(approve(store.load(run.id)[0]), store.load(run.id)[1])
             allowed = True
         elif event == "reject" and state == State.AWAITING_APPROVAL:
-            rejected = runs.rejected(store.load(run.id)[0], by="ben", why="", now=START)
+            rejected = transitions.rejected(store.load(run.id)[0], by="ben", why="", now=START)
             store.save(rejected, store.load(run.id)[1])
         elif event == "rollback" and state in runs.CHANGED_SOMETHING:
             store.save(_once(store.load(run.id)[0]), store.load(run.id)[1])

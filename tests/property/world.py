@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from apiward_core.errors import ConflictError
-from apiward_playbooks import runs
+from apiward_playbooks import transitions
 from apiward_playbooks.audit import AuditRow
 from apiward_playbooks.comments import describe
 from apiward_playbooks.engine import Effects, Engine, Settled
@@ -185,13 +185,13 @@ def planned(changes: int) -> tuple[World, Run]:
         expires_at="2026-11-24T10:00:00.000000Z",
     )
     target = Target("f-1", "key", "apim-encrypted-protocols", "name", "High", f"{SERVICE}/apis/api-0", SERVICE)
-    run = runs.new_run("run-1", target, plan, requested_by="ana", incident="incident-1", now=START)
+    run = transitions.new_run("run-1", target, plan, requested_by="ana", incident="incident-1", now=START)
     return World({change.resource_id: dict(change.before) for change in plan.changes}), run
 
 
 def approve(run: Run) -> Run:
     """The run, approved."""
-    return runs.approved(run, by="ben", why="", plan_hash_seen=run.plan_hash, now=START)
+    return transitions.approved(run, by="ben", why="", plan_hash_seen=run.plan_hash, now=START)
 
 
 def until_done(act: Callable[[], Run]) -> Run:
@@ -206,4 +206,4 @@ def until_done(act: Callable[[], Run]) -> Run:
 def with_irreversible(run: Run, why: str) -> Run:
     """The run with a plan that cannot be undone."""
     plan = replace(run.plan, irreversible=why)
-    return replace(run, plan=plan, plan_hash=runs.plan_hash(run.id, run.target, plan))
+    return replace(run, plan=plan, plan_hash=transitions.plan_hash(run.id, run.target, plan))

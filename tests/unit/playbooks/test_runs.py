@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from apiward_core.errors import ConflictError, GuardrailError, RejectedDataError
-from apiward_playbooks import runs
+from apiward_playbooks import transitions
 from apiward_playbooks.engine import Engine
 from apiward_playbooks.runs import Run, State
 from tests.property.world import (
@@ -32,25 +32,25 @@ def _engine(run: Run, world: World, clock: FrozenClock | None = None) -> Engine:
 def test_the_requester_cannot_approve() -> None:
     _, run = planned(1)
     with pytest.raises(GuardrailError, match="ana asked for run run-1"):
-        runs.approved(run, by="ana", why="", plan_hash_seen=run.plan_hash, now=START)
+        transitions.approved(run, by="ana", why="", plan_hash_seen=run.plan_hash, now=START)
 
 
 def test_an_approval_of_another_plan_is_refused() -> None:
     _, run = planned(1)
     with pytest.raises(ConflictError, match="another plan"):
-        runs.approved(run, by="ben", why="", plan_hash_seen="0" * 64, now=START)
+        transitions.approved(run, by="ben", why="", plan_hash_seen="0" * 64, now=START)
 
 
 def test_an_approval_after_expiry_is_refused() -> None:
     _, run = planned(1)
     with pytest.raises(GuardrailError, match="expired at 2026-11-24"):
-        runs.approved(run, by="ben", why="", plan_hash_seen=run.plan_hash, now=START + timedelta(hours=24))
+        transitions.approved(run, by="ben", why="", plan_hash_seen=run.plan_hash, now=START + timedelta(hours=24))
 
 
 def test_a_second_approval_is_refused() -> None:
     _, run = planned(1)
     with pytest.raises(ConflictError, match="is Approved"):
-        runs.approved(approve(run), by="cleo", why="", plan_hash_seen=run.plan_hash, now=START)
+        transitions.approved(approve(run), by="cleo", why="", plan_hash_seen=run.plan_hash, now=START)
 
 
 def test_an_approved_plan_that_expires_is_not_applied() -> None:
@@ -140,7 +140,7 @@ def test_what_cannot_be_undone_is_not_rolled_back() -> None:
     engine = engine_for(world, store, Fuse())
     engine.advance(run.id)
     with pytest.raises(GuardrailError, match="The secret moved"):
-        engine.transition(run.id, lambda run: runs.rolling_back(run, by="ana", why="", now=START))
+        engine.transition(run.id, lambda run: transitions.rolling_back(run, by="ana", why="", now=START))
 
 
 def test_a_rollback_over_somebody_elses_change_stops() -> None:
@@ -148,7 +148,7 @@ def test_a_rollback_over_somebody_elses_change_stops() -> None:
     engine = _engine(approve(run), world)
     engine.advance(run.id)
     world.values[run.plan.changes[0].resource_id] = {"protocols": ["wss"]}
-    engine.transition(run.id, lambda run: runs.rolling_back(run, by="ana", why="", now=START))
+    engine.transition(run.id, lambda run: transitions.rolling_back(run, by="ana", why="", now=START))
     ended = engine.advance(run.id)
     assert ended.state == State.ROLLBACK_FAILED
     assert world.values[run.plan.changes[0].resource_id] == {"protocols": ["wss"]}
@@ -157,4 +157,4 @@ def test_a_rollback_over_somebody_elses_change_stops() -> None:
 def test_a_run_that_changed_nothing_is_not_rolled_back() -> None:
     _, run = planned(1)
     with pytest.raises(ConflictError, match="changed nothing"):
-        runs.rolling_back(run, by="ana", why="", now=START)
+        transitions.rolling_back(run, by="ana", why="", now=START)

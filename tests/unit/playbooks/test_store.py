@@ -8,8 +8,9 @@ import pytest
 from apiward_core.errors import ConfigurationError, ConflictError, MissingError
 from apiward_playbooks.comments import describe
 from apiward_playbooks.remediation import Evidence
-from apiward_playbooks.runs import State, commented
+from apiward_playbooks.runs import State
 from apiward_playbooks.store import SqliteRunStore
+from apiward_playbooks.transitions import commented
 from tests.property.world import planned
 
 

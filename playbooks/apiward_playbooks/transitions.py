@@ -1,0 +1,182 @@
+"""What a run's record becomes once something is done. Pure.
+
+Every transition adds one row to the run's audit chain and puts it, with any comment, into the outbox.
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+
+from apiward_core.clock import timestamp
+from apiward_core.errors import ConflictError, GuardrailError
+from apiward_core.tables import SCHEMA_VERSION
+from apiward_playbooks.audit import chained
+from apiward_playbooks.decision import Write
+from apiward_playbooks.remediation import Evidence
+from apiward_playbooks.runs import CHANGED_SOMETHING, Comment, Plan, Run, State, Target
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step for the audit trail: what was done, by whom, what was decided, values before and after."""
+
+    name: str
+    actor: str
+    decision: str
+    before: Any = None
+    after: Any = None
+
+
+def plan_hash(run_id: str, target: Target, plan: Plan) -> str:
+    """The hash that freezes a plan: of the run, the finding, every change and the expiry."""
+    return hashlib.sha256(orjson.dumps([run_id, target, plan], option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def new_run(run_id: str, target: Target, plan: Plan, *, requested_by: str, incident: str, now: datetime) -> Run:
+    """The run as it starts, waiting for approval."""
+    run = Run(
+        id=run_id,
+        target=target,
+        plan=plan,
+        plan_hash=plan_hash(run_id, target, plan),
+        requested_by=requested_by,
+        created_at=timestamp(now),
+        incident=incident,
+    )
+    summary = "; ".join(change.summary for change in plan.changes)
+    before = [dict(change.before) for change in plan.changes]
+    after = [dict(change.after) for change in plan.changes]
+    return recorded(run, Step("plan", requested_by, summary, before, after), now)
+
+
+def approved(run: Run, *, by: str, why: str, plan_hash_seen: str, now: datetime) -> Run:
+    """The run approved by somebody who saw this plan.
+
+    Raises ConflictError when the run does not wait for approval or the hash is another plan's, GuardrailError when the
+    plan expired or the approver asked for it.
+    """
+    _require_state(run, State.AWAITING_APPROVAL, "approve")
+    if plan_hash_seen != run.plan_hash or plan_hash(run.id, run.target, run.plan) != run.plan_hash:
+        raise ConflictError(f"Run {run.id} holds another plan than the approved one.", remedy="Read its plan again.")
+    if timestamp(now) >= run.plan.expires_at:
+        raise GuardrailError(f"The plan of run {run.id} expired at {run.plan.expires_at}.", remedy="Make a new plan.")
+    if by == run.requested_by:
+        raise GuardrailError(f"{by} asked for run {run.id} and cannot approve it.", remedy="Let somebody else approve.")
+    run = replace(run, state=State.APPROVED, decided_by=by, decided_why=why)
+    return recorded(run, Step("approve", by, why or "approved"), now)
+
+
+def rejected(run: Run, *, by: str, why: str, now: datetime) -> Run:
+    """The run rejected. Raises ConflictError when it does not wait for approval."""
+    _require_state(run, State.AWAITING_APPROVAL, "reject")
+    run = replace(run, state=State.REJECTED, decided_by=by, decided_why=why)
+    return recorded(run, Step("reject", by, why or "rejected"), now)
+
+
+def rolling_back(run: Run, *, by: str, why: str, now: datetime) -> Run:
+    """The run on its way back. Raises ConflictError when it changed nothing, GuardrailError when that is final."""
+    if run.state not in CHANGED_SOMETHING:
+        raise ConflictError(f"Run {run.id} is {run.state} and changed nothing.", remedy="Nothing is to be undone.")
+    if run.plan.irreversible:
+        raise GuardrailError(f"Run {run.id} cannot be rolled back.", remedy=run.plan.irreversible)
+    run = replace(run, state=State.ROLLING_BACK, cursor=len(run.plan.changes) - 1, problem="")
+    return recorded(run, Step("rollback", by, why or "roll back"), now)
+
+
+def expired(run: Run, now: datetime) -> Run:
+    """The run whose plan was not applied in time."""
+    run = replace(run, state=State.EXPIRED)
+    return recorded(run, Step("expire", "apiward", f"not applied by {run.plan.expires_at}"), now)
+
+
+def begun(run: Run, now: datetime) -> Run:
+    """The run about to write for the first time. Raises ConflictError when its stored plan was altered."""
+    if plan_hash(run.id, run.target, run.plan) != run.plan_hash:
+        raise ConflictError(f"The stored plan of run {run.id} was altered.", remedy="Make a new plan.")
+    return recorded(replace(run, state=State.APPLYING, cursor=0), Step("begin", "apiward", "start writing"), now)
+
+
+def wrote(run: Run, effect: Write, *, already: bool, now: datetime) -> Run:
+    """The run after one change is at its target (or back at its pre-image); `already` when it needed no write."""
+    change = run.plan.changes[effect.index]
+    before, after = (change.after, change.before) if effect.back else (change.before, change.after)
+    cursor = effect.index - 1 if effect.back else effect.index + 1
+    state = run.state
+    if effect.back and cursor < 0:
+        state = State.ROLLED_BACK
+    elif not effect.back and cursor == len(run.plan.changes):
+        state = State.APPLIED
+    name = "revert" if effect.back else "apply"
+    decision = "was as planned already" if already else change.summary
+    return recorded(replace(run, state=state, cursor=cursor), Step(name, "apiward", decision, before, after), now)
+
+
+def failed(run: Run, effect: Write, problem: str, now: datetime) -> Run:
+    """The run that stopped because a change could not be written safely."""
+    if effect.back:
+        state = State.ROLLBACK_FAILED
+    else:
+        state = State.PARTIALLY_APPLIED if effect.index else State.APPLY_FAILED
+    return recorded(replace(run, state=state, problem=problem), Step("stop", "apiward", problem), now)
+
+
+def verified(run: Run, evidence: Evidence, *, confirm_within: timedelta, now: datetime) -> Run:
+    """The run after the resource was read again."""
+    state = State.VERIFIED if evidence.healthy else State.UNVERIFIED
+    run = replace(run, state=state, evidence=evidence, confirm_by=timestamp(now + confirm_within))
+    return recorded(run, Step("verify", "apiward", evidence.statement, after=dict(evidence.observed)), now)
+
+
+def confirmed(run: Run, now: datetime) -> Run:
+    """The run that Defender agrees with."""
+    run = replace(run, state=State.CONFIRMED, confirmed_at=timestamp(now))
+    return recorded(run, Step("confirm", "Microsoft Defender for Cloud", "the assessment is Healthy"), now)
+
+
+def overdue(run: Run, now: datetime) -> Run:
+    """The run that Defender has not agreed with in time; said once."""
+    step = Step("wait", "apiward", f"Defender has not agreed by {run.confirm_by}; look at the assessment")
+    return recorded(replace(run, overdue_told=True), step, now)
+
+
+def closed(run: Run, how: str, now: datetime) -> Run:
+    """The run at its end."""
+    return recorded(replace(run, state=State.CLOSED), Step("close", "apiward", how), now)
+
+
+def commented(run: Run, comment: Comment) -> Run:
+    """The run with one more comment to send."""
+    return replace(run, outbox=(*run.outbox, comment))
+
+
+def recorded(run: Run, step: Step, now: datetime) -> Run:
+    """The run with one more audit row, chained to the one before and waiting in the outbox."""
+    sequence = run.sequence + 1
+    columns: dict[str, Any] = {
+        "TimeGenerated": timestamp(now),
+        "RunId": run.id,
+        "Sequence": sequence,
+        "SchemaVersion": SCHEMA_VERSION,
+        "FindingId": run.target.finding_id,
+        "RecommendationKey": run.target.recommendation_key,
+        "Recommendation": run.target.recommendation,
+        "ResourceId": run.target.resource_id,
+        "State": str(run.state),
+        "Step": step.name,
+        "Actor": step.actor,
+        "Decision": step.decision,
+        "PlanHash": run.plan_hash,
+        "Before": step.before,
+        "After": step.after,
+        "CorrelationId": run.correlation_id,
+    }
+    row = chained(run.audit_head, columns)
+    return replace(run, sequence=sequence, audit_head=row.record_id, outbox=(*run.outbox, row))
+
+
+def _require_state(run: Run, state: State, verb: str) -> None:
+    if run.state != state:
+        raise ConflictError(f"Run {run.id} is {run.state}; only {state} runs can be {verb}d.", remedy="List its runs.")

@@ -77,8 +77,9 @@ def _printable(value: object) -> str:
 
 
 def emit(value: Any) -> None:
-    """One JSON document for machines."""
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+    """One JSON document for machines. Keys may be enumerations."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
+    sys.stdout.write(orjson.dumps(value, option=options).decode() + "\n")
 
 
 def complain(error: ApiwardError) -> None:

@@ -115,7 +115,7 @@ class Demo:
             self.tell(f"Incident {incident.number}: plan, approve, apply, verify")
             rows = [(finding.state, console.resource(finding.resource_id)) for finding in findings]
             console.table(incident.title, ("state", "API"), rows)
-            planned = playbooks.plan_incident(incident.number, requested_by=_REQUESTER)
+            planned = playbooks.plan_incident(incident.number, requested_by=_REQUESTER).runs
             show_run(planned[0])
             console.say(f"{_REQUESTER} asked for {len(planned)} changes; nothing is written before {_APPROVER} agrees.")
             runs = []

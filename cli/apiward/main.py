@@ -1,5 +1,6 @@
 """The `apiward` command."""
 
+import logging
 import sys
 from typing import Annotated
 
@@ -40,6 +41,7 @@ def main(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 def run() -> None:
     """Run the command line; an error of ours is told in two lines and sets the exit code."""
+    logging.basicConfig(handlers=[logging.NullHandler()])  # what the SDKs log of a failure, the error says again
     try:
         app()
     except ApiwardError as error:

@@ -5,8 +5,14 @@ from typing import Any, Self
 
 import orjson
 from azure.core.credentials import TokenCredential
-from azure.core.exceptions import HttpResponseError, map_error
-from azure.core.pipeline.policies import RedirectPolicy, RequestIdPolicy, RetryPolicy, UserAgentPolicy
+from azure.core.exceptions import HttpResponseError
+from azure.core.pipeline.policies import (
+    RedirectPolicy,
+    RequestIdPolicy,
+    RetryPolicy,
+    SensitiveHeaderCleanupPolicy,
+    UserAgentPolicy,
+)
 from azure.core.polling import LROPoller
 from azure.core.rest import HttpRequest, HttpResponse
 from azure.mgmt.core import ARMPipelineClient
@@ -14,7 +20,7 @@ from azure.mgmt.core.exceptions import ARMErrorFormat
 from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy, ARMHttpLoggingPolicy
 from azure.mgmt.core.polling.arm_polling import ARMPolling
 
-from apiward_core.errors import azure_errors
+from apiward_core.errors import TransientError, azure_errors
 
 Json = dict[str, Any]
 _OK = (200, 201, 202, 204)
@@ -39,6 +45,7 @@ class ArmClient:
             RedirectPolicy(),
             RetryPolicy(),
             ARMChallengeAuthenticationPolicy(credential, *credential_scopes),
+            SensitiveHeaderCleanupPolicy(),  # after the policy that adds the token: no other host may get it
             ARMHttpLoggingPolicy(),
         ]
         self._client: ARMPipelineClient[HttpRequest, HttpResponse] = ARMPipelineClient(
@@ -95,13 +102,18 @@ class ArmClient:
     @staticmethod
     def _check(response: HttpResponse) -> None:
         if response.status_code not in _OK:
-            map_error(status_code=response.status_code, response=response, error_map={})
             raise HttpResponseError(response=response, error_format=ARMErrorFormat)
 
     @staticmethod
     def _body(response: Any) -> Json:
         content = response.content if isinstance(response, HttpResponse) else response.body()
-        return orjson.loads(content) if content else {}
+        try:
+            body = orjson.loads(content) if content else {}
+        except orjson.JSONDecodeError as error:
+            raise _unreadable(response.request.url, str(error)) from error
+        if not isinstance(body, dict):
+            raise _unreadable(response.request.url, "it is no object")
+        return body
 
     def close(self) -> None:
         """Close the pipeline."""
@@ -114,3 +126,10 @@ class ArmClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _unreadable(url: str, reason: str) -> TransientError:
+    return TransientError(
+        f"The answer of {url} is no JSON that can be used: {reason}.",
+        remedy="Try again; if it lasts, see whether a proxy answers in the place of Azure. A write may have been done.",
+    )

@@ -1,4 +1,4 @@
-"""Azure Resource Manager ids, parsed strictly before anything is done with them."""
+"""Azure Resource Manager ids: parsed strictly before anything is done with them, read leniently to record them."""
 
 import re
 from collections.abc import Iterable
@@ -9,8 +9,9 @@ from uuid import UUID
 from apiward_core.errors import GuardrailError, RejectedDataError
 
 _MAX_LENGTH = 2048
-# A query, a fragment, an escape or a dot segment in an id would send a request somewhere else than the id says.
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\?#%<>\"{}|^`]")
+# A query, a fragment, an escape or a padded segment in an id could send a request somewhere else than the id says.
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\?#%<>\"{}|^`]|/\s|\s(?=/)|\s\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,22 @@ class ArmId:
     @classmethod
     def parse(cls, text: str) -> Self:
         """The id that `text` spells; casing is kept. Raises RejectedDataError when it is no well-formed ARM id."""
+        return cls._spelled(text, forbidden=_FORBIDDEN)
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """The id that `text` spells, for data that is only recorded: names may hold whatever a service lets them hold.
+
+        API Management for one has names with % and {. Raises RejectedDataError for control characters, for empty and
+        dot segments, and for what has not the parts of an ARM id.
+        """
+        return cls._spelled(text, forbidden=_CONTROL)
+
+    @classmethod
+    def _spelled(cls, text: str, *, forbidden: re.Pattern[str]) -> Self:
         if not text.startswith("/"):
             text = "/" + text
-        segments = _segments(text)
+        segments = _segments(text, forbidden)
         if len(segments) < 2 or segments[0].lower() != "subscriptions":  # noqa: PLR2004 - "subscriptions" and its id
             raise _malformed(text, "it does not start with /subscriptions/{id}")
         subscription, rest = _subscription(text, segments[1]), segments[2:]
@@ -78,7 +92,18 @@ class ArmId:
         return self.key == scope.key or self.key.startswith(scope.key + "/")
 
     def require_within(self, scopes: Iterable["ArmId"]) -> Self:
-        """This id, when one of the allowed scopes contains it. Raises GuardrailError otherwise."""
+        """This id, when it may be acted on: one of the allowed scopes contains it. Raises GuardrailError otherwise.
+
+        An id with more than one /providers/ part is refused: it begins with the resource that it extends, its names are
+        those of the last part, and a scope that contains the one says nothing of the other. Raises RejectedDataError
+        for an id that only `read` accepts.
+        """
+        self.parse(self.text)
+        if len(self.providers) > 1:
+            raise GuardrailError(
+                f"{self.text} is an extension of another resource, so no allowed scope can be checked for it.",
+                remedy="Name the resource itself, by an id with one /providers/ part.",
+            )
         allowed = list(scopes)
         if any(self.is_within(scope) for scope in allowed):
             return self
@@ -95,14 +120,14 @@ class ArmId:
         return self.text
 
 
-def _segments(text: str) -> list[str]:
+def _segments(text: str, forbidden: re.Pattern[str]) -> list[str]:
     if len(text) > _MAX_LENGTH:
         raise _malformed(text[:80] + "...", f"it is longer than {_MAX_LENGTH} characters")
-    if found := _FORBIDDEN.search(text):
+    if found := forbidden.search(text):
         raise _malformed(text, f"it contains {found.group()!r}")
     segments = text[1:].rstrip("/").split("/")
-    if any(segment in ("", ".", "..") or segment != segment.strip() for segment in segments):
-        raise _malformed(text, "it has an empty, dotted or padded segment")
+    if any(segment.strip() in ("", ".", "..") for segment in segments):
+        raise _malformed(text, "it has an empty or dotted segment")
     return segments
 
 

@@ -17,7 +17,7 @@ from apiward_core import clouds
 from apiward_core.arm import ArmClient
 from apiward_core.clouds import Cloud
 from apiward_core.credentials import make_credential
-from apiward_core.errors import azure_errors
+from apiward_core.errors import ConfigurationError, azure_errors
 from apiward_core.settings import Settings
 
 # The management SDKs take up to a second to import, so each is imported by the method that makes its client.
@@ -129,7 +129,7 @@ class AzureClients:
         ):
             response = client.send_request(request)
             response.raise_for_status()
-            return clouds.from_metadata(endpoint, orjson.loads(response.content))
+            return clouds.from_metadata(endpoint, _metadata(endpoint, response.content))
 
     def _management(self) -> dict[str, Any]:
         return {
@@ -157,3 +157,13 @@ class AzureClients:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _metadata(endpoint: str, content: bytes) -> Any:
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise ConfigurationError(
+            f"The metadata of {endpoint} is no JSON: {error}.",
+            remedy="Check arm_endpoint; does a proxy answer in its place?",
+        ) from error

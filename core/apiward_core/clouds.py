@@ -6,14 +6,19 @@ This is the only module that names Azure's hosts. Sources: azure-identity 1.27 A
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from apiward_core.errors import ConfigurationError
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """Where one cloud's services are and which token each of them wants."""
+    """Where one cloud's services are and which token each of them wants.
+
+    `domains` end the hosts of its token audiences; those of a custom cloud are unknown.
+    """
 
     name: str
     authority_host: str
@@ -22,7 +27,7 @@ class Cloud:
     logs_endpoint: str
     logs_scope: str
     ingestion_scope: str
-    portal: str
+    domains: tuple[str, ...] = ()
     instance_discovery: bool = True  # only Microsoft's own clouds are known to Entra's discovery
 
 
@@ -34,7 +39,7 @@ PUBLIC = Cloud(
     logs_endpoint="https://api.loganalytics.io/v1",
     logs_scope="https://api.loganalytics.io/.default",
     ingestion_scope="https://monitor.azure.com/.default",
-    portal="https://portal.azure.com",
+    domains=("azure.com", "azure.net", "windows.net", "microsoft.com", "loganalytics.io"),
 )
 
 US_GOVERNMENT = Cloud(
@@ -45,7 +50,7 @@ US_GOVERNMENT = Cloud(
     logs_endpoint="https://api.loganalytics.us/v1",
     logs_scope="https://api.loganalytics.us/.default",
     ingestion_scope="https://monitor.azure.us/.default",
-    portal="https://portal.azure.us",
+    domains=("usgovcloudapi.net", "azure.us", "microsoft.us", "loganalytics.us"),
 )
 
 BY_NAME: Mapping[str, Cloud] = {cloud.name: cloud for cloud in (PUBLIC, US_GOVERNMENT)}
@@ -69,13 +74,14 @@ def from_metadata(arm_endpoint: str, metadata: Mapping[str, Any]) -> Cloud:
     """The custom cloud that an ARM endpoint describes at /metadata/endpoints (api-version 2022-09-01).
 
     The metadata has no audience for Logs Ingestion; the public one is assumed. Raises ConfigurationError when a field
-    that is needed is missing.
+    that is needed is missing, and when an audience belongs to a built-in cloud while the endpoint does not: whoever
+    runs that endpoint would be sent tokens that open Azure. Loopback may name any audience.
     """
     try:
         authentication = metadata["authentication"]
         audience = str(authentication["audiences"][-1])
         logs = str(metadata["logAnalyticsResourceId"])
-        return Cloud(
+        cloud = Cloud(
             name=str(metadata.get("name", "custom")),
             authority_host=str(authentication["loginEndpoint"]).rstrip("/"),
             arm_endpoint=arm_endpoint.rstrip("/"),
@@ -83,14 +89,43 @@ def from_metadata(arm_endpoint: str, metadata: Mapping[str, Any]) -> Cloud:
             logs_endpoint=logs.rstrip("/") + "/v1",
             logs_scope=_default_scope(logs),
             ingestion_scope=PUBLIC.ingestion_scope,
-            portal=str(metadata.get("portal", PUBLIC.portal)).rstrip("/"),
             instance_discovery=False,
         )
     except (KeyError, IndexError, TypeError) as error:
         raise ConfigurationError(
             f"The metadata of {arm_endpoint} lacks {error}.", remedy="Check arm_endpoint; is it an ARM endpoint?"
         ) from error
+    for wanted in (audience, logs):
+        _require_own(wanted, arm_endpoint)
+    return cloud
 
 
 def _default_scope(audience: str) -> str:
     return audience.rstrip("/") + "/.default"
+
+
+def _require_own(audience: str, arm_endpoint: str) -> None:
+    endpoint = _host(arm_endpoint)
+    owner = next((cloud for cloud in BY_NAME.values() if _is_in(_host(audience), cloud.domains)), None)
+    if owner is None or endpoint == _host(owner.arm_endpoint) or _is_loopback(endpoint):
+        return
+    raise ConfigurationError(
+        f"arm_endpoint {arm_endpoint} is refused: its metadata names the audience {audience} of the cloud "
+        f"{owner.name!r}, so tokens that open Azure would be sent to {endpoint}.",
+        remedy=f"Set cloud = {owner.name!r} and no arm_endpoint, or correct arm_endpoint.",
+    )
+
+
+def _host(url: str) -> str:
+    return (urlsplit(url).hostname or "").rstrip(".")
+
+
+def _is_in(host: str, domains: tuple[str, ...]) -> bool:
+    return any(f".{host}".endswith(f".{domain}") for domain in domains)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -16,13 +16,15 @@ from azure.identity import (
 )
 
 from apiward_core.clouds import Cloud
+from apiward_core.errors import ConfigurationError
 from apiward_core.settings import Settings
 
 
 def make_credential(settings: Settings, cloud: Cloud) -> TokenCredential:
     """The credential that the settings describe. It asks for a token only when a client needs one.
 
-    On a custom cloud, Entra's instance discovery is off: it knows only Microsoft's authorities.
+    On a custom cloud, Entra's instance discovery is off: it knows only Microsoft's authorities. Raises
+    ConfigurationError when the certificate file cannot be used.
     """
     return _MAKERS[settings.credential](settings, _common(settings, cloud))
 
@@ -58,13 +60,19 @@ def _client_secret(settings: Settings, common: dict[str, Any]) -> TokenCredentia
 
 def _client_certificate(settings: Settings, common: dict[str, Any]) -> TokenCredential:
     password = settings.client_certificate_password
-    return CertificateCredential(
-        settings.tenant_id or "",
-        settings.client_id or "",
-        certificate_path=str(settings.client_certificate),
-        password=password.get_secret_value() if password else None,
-        **common,
-    )
+    try:
+        return CertificateCredential(
+            settings.tenant_id or "",
+            settings.client_id or "",
+            certificate_path=str(settings.client_certificate),
+            password=password.get_secret_value() if password else None,
+            **common,
+        )
+    except (OSError, ValueError, TypeError) as error:  # TypeError: a password is needed, or there is none to use
+        raise ConfigurationError(
+            f"The certificate in {settings.client_certificate} cannot be used: {error}.",
+            remedy="Give a PEM or PFX file with certificate and private key, and its client_certificate_password.",
+        ) from error
 
 
 def _developer(settings: Settings, common: dict[str, Any]) -> TokenCredential:

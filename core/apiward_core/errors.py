@@ -24,6 +24,11 @@ from azure.core.exceptions import (
     ServiceResponseError,
 )
 
+_SIGN_IN = (
+    "Check the credential settings (credential, tenant_id, client_id and its secret or certificate); with 'developer', "
+    "sign in again with: az login"
+)
+
 
 class ApiwardError(Exception):
     """Base of all errors that apiward raises on purpose.
@@ -98,13 +103,10 @@ def azure_errors(doing: str) -> Iterator[None]:
 
 def from_azure(error: AzureError, doing: str) -> ApiwardError:
     """The error of ours that says what to do about `error`. `doing` completes "while ..."."""
+    if isinstance(error, ClientAuthenticationError):  # it may carry the status of the token endpoint
+        return AccessError(f"Sign-in failed while {doing}: {_sign_in_problem(error)}.", remedy=_SIGN_IN)
     if isinstance(error, HttpResponseError) and error.status_code is not None:
         return _from_status(error, error.status_code, doing)
-    if isinstance(error, ClientAuthenticationError):
-        return AccessError(
-            f"Sign-in failed while {doing}: {_first_line(error)}.",
-            remedy="Check the credential settings (credential, tenant_id, client_id and its secret or certificate).",
-        )
     if isinstance(error, ServiceRequestError | ServiceResponseError):
         return TransientError(
             f"The service could not be reached while {doing}: {_first_line(error)}.",
@@ -115,9 +117,11 @@ def from_azure(error: AzureError, doing: str) -> ApiwardError:
 
 def _from_status(error: HttpResponseError, status: int, doing: str) -> ApiwardError:
     said = f"HTTP {status} while {doing}: {_first_line(error)}."
-    if status in (401, 403):
+    if status == 401:  # noqa: PLR2004 - the HTTP status codes are clearer as numbers
+        return AccessError(said, remedy=_SIGN_IN)
+    if status == 403:  # noqa: PLR2004
         return AccessError(said, remedy="Grant the identity the role that the message names, at that scope.")
-    if status == 404:  # noqa: PLR2004 - the HTTP status codes are clearer as numbers
+    if status == 404:  # noqa: PLR2004
         return MissingError(said, remedy="Check the name and the scope; it may have been deleted.")
     if status in (409, 412):
         return ConflictError(said, remedy="Read it again and repeat on what it says now.")
@@ -137,3 +141,10 @@ def _retry_after(error: HttpResponseError) -> float | None:
 def _first_line(error: AzureError) -> str:
     message = (error.message or str(error)).strip()
     return message.splitlines()[0].rstrip(".") if message else type(error).__name__
+
+
+def _sign_in_problem(error: AzureError) -> str:
+    """One line; a chain of credentials says what each of them met in the lines after the first."""
+    lines = (line.strip() for line in (error.message or str(error)).splitlines())
+    told = [line for line in lines if line and not line.startswith(("Content:", "To mitigate this issue"))]
+    return " ".join(told).rstrip(".") or type(error).__name__

@@ -1,14 +1,16 @@
 """What every face of the playbooks calls: command line, functions, pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from typing import TypeVar
 from uuid import uuid4
 
 from apiward_core.arm_id import ArmId
 from apiward_core.catalogue import UNCATALOGUED, Catalogue
 from apiward_core.clock import Clock, timestamp
-from apiward_core.errors import GuardrailError, MissingError, RejectedDataError
+from apiward_core.errors import ApiwardError, GuardrailError, RejectedDataError
 from apiward_core.logs import Row
 from apiward_playbooks import comments, transitions
 from apiward_playbooks.closing import Closer, Verdict
@@ -16,16 +18,27 @@ from apiward_playbooks.effects import AzureEffects
 from apiward_playbooks.engine import Engine
 from apiward_playbooks.findings import Findings, FindingState
 from apiward_playbooks.incidents import Incidents, IncidentSummary
-from apiward_playbooks.runs import ENDED, Plan, Run, Target
+from apiward_playbooks.runs import ENDED, REPLACEABLE, Plan, Run, Target
 from apiward_playbooks.store import RunStore
+
+_Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The runs that were planned, and what could not be planned and why."""
+
+    runs: tuple[Run, ...]
+    problems: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Reconciled:
-    """What one reconciliation did: runs as they rest, and each open incident with its verdict."""
+    """What one reconciliation did: runs as they rest, each open incident with its verdict, and what failed and why."""
 
     runs: tuple[Run, ...]
     incidents: tuple[tuple[int, Verdict], ...]
+    problems: Mapping[str, str]
 
 
 class Playbooks:
@@ -63,6 +76,9 @@ class Playbooks:
         when there is nothing to change, ConflictError when the finding has an open run.
         """
         target = _target(self._findings.current(finding_id))
+        return self._plan(target, requested_by, self._closer.incident_of(target))
+
+    def _plan(self, target: Target, requested_by: str, incident: str) -> Run:
         if target.recommendation == UNCATALOGUED:
             raise GuardrailError(
                 f"Recommendation {target.recommendation_key} is not catalogued.", remedy="Fix it by hand in the portal."
@@ -78,25 +94,39 @@ class Playbooks:
         plan = Plan(
             tuple(changes), remediation.race, entry.breaking, entry.irreversible, timestamp(now + self._plan_ttl)
         )
-        incident = self._closer.incident_of(finding_id)
         run = transitions.new_run(self._new_id(), target, plan, requested_by=requested_by, incident=incident, now=now)
         if incident and (comment := comments.describe(run)):
             run = transitions.commented(run, comment)
+        self._replace_runs_on(target, run)
         self._store.add(run)
         return self._engine.advance(run.id)
 
-    def plan_incident(self, number: int, *, requested_by: str) -> list[Run]:
-        """Plan the remediation of each Unhealthy finding of an incident that has no open run."""
-        _, findings = self.findings_of(number)
+    def _replace_runs_on(self, target: Target, new: Run) -> None:
+        for old in self._store.all():
+            if old.target.finding_id == target.finding_id and old.state in REPLACEABLE:
+                self.abandon(old.id, by=new.requested_by, why=f"replaced by run {new.id}")
+
+    def plan_incident(self, number: int, *, requested_by: str) -> Planned:
+        """Plan the remediation of each Unhealthy finding of an incident that has no open run.
+
+        What fails for one finding is told in `problems` and does not stop the others.
+        """
+        incident, findings = self.findings_of(number)
         busy = {run.target.finding_id for run in self._store.all() if run.state not in ENDED}
         free = [found.finding_id for found in findings if found.state == "Unhealthy" and found.finding_id not in busy]
-        return [self.plan(finding_id, requested_by=requested_by) for finding_id in free]
+        planned: list[Run] = []
+        problems: dict[str, str] = {}
+        for finding_id in free:
+            try:
+                target = _target(self._findings.current(finding_id))
+                planned.append(self._plan(target, requested_by, incident.name))
+            except ApiwardError as error:
+                problems[f"finding {finding_id}"] = str(error)
+        return Planned(tuple(planned), problems)
 
     def findings_of(self, number: int) -> tuple[IncidentSummary, tuple[FindingState, ...]]:
         """An incident of ours by its number, with its findings as they are now. Raises MissingError."""
-        found = next((incident for incident in self._incidents.all() if incident.number == number), None)
-        if found is None:
-            raise MissingError(f"Our rules raised no incident {number}.", remedy="See apiward incidents list.")
+        found = self._incidents.numbered(number)
         return found, self._closer.judge(found.name).findings
 
     def approve(self, run_id: str, *, plan_hash: str, by: str, why: str = "") -> Run:
@@ -123,6 +153,12 @@ class Playbooks:
         self._engine.transition(run_id, lambda run: transitions.rolling_back(run, by=by, why=why, now=now))
         return self._engine.advance(run_id)
 
+    def abandon(self, run_id: str, *, by: str, why: str) -> Run:
+        """Give a run up as it stands, for instance because it was finished or undone by hand."""
+        now = self._clock.now()
+        self._engine.transition(run_id, lambda run: transitions.abandoned(run, by=by, why=why, now=now))
+        return self._engine.deliver(run_id)
+
     def get(self, run_id: str) -> Run:
         """One run."""
         return self._store.load(run_id)[0]
@@ -132,12 +168,31 @@ class Playbooks:
         return self._store.all()
 
     def reconcile(self) -> Reconciled:
-        """Advance every open run, then close each incident of ours whose findings allow it, whoever fixed them."""
-        rested = tuple(self._engine.advance(run.id) for run in self._store.all() if run.state not in ENDED)
-        judged = tuple(
-            (incident.number, self._closer.close_if_done(incident.name)) for incident in self._incidents.open()
-        )
-        return Reconciled(rested, judged)
+        """Advance every open run, then close each incident of ours whose findings allow it, whoever fixed them.
+
+        What fails for one run or incident is told in `problems` and does not stop the others.
+        """
+        problems: dict[str, str] = {}
+
+        def attempt(what: str, act: Callable[[], _Made]) -> _Made | None:
+            try:
+                made = act()
+            except ApiwardError as error:
+                problems[what] = str(error)
+                return None
+            problems.pop(what, None)
+            return made
+
+        open_runs = [run.id for run in self._store.all() if run.state not in ENDED or run.outbox]
+        for run_id in open_runs * 2:  # an incident closes with the last of its runs, and the others follow it
+            attempt(f"run {run_id}", partial(self._engine.advance, run_id))
+        verdicts = {
+            incident.number: attempt(f"incident {incident.number}", partial(self._closer.close_if_done, incident.name))
+            for incident in self._incidents.open()
+        }
+        rested = tuple(self.get(run_id) for run_id in open_runs)
+        judged = tuple((number, verdict) for number, verdict in verdicts.items() if verdict)
+        return Reconciled(rested, judged, problems)
 
 
 def _target(row: Row) -> Target:

@@ -16,8 +16,8 @@ class AuditRow:
     columns: Mapping[str, Any]
 
     def as_row(self) -> dict[str, Any]:
-        """The row as the table wants it."""
-        return {"RecordId": self.record_id, **self.columns}
+        """The row as the table wants it. TimeGenerated is not hashed: the service rewrites that of late rows."""
+        return {"RecordId": self.record_id, "TimeGenerated": self.columns["OccurredAt"], **self.columns}
 
 
 def chained(previous: str, columns: Mapping[str, Any]) -> AuditRow:

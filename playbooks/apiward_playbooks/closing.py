@@ -1,5 +1,6 @@
 """Closing incidents: only when every finding in one is Confirmed, Resolved, or Removed because its resource is gone."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from apiward_core.errors import MissingError
@@ -7,17 +8,18 @@ from apiward_playbooks import comments
 from apiward_playbooks.engine import Settled
 from apiward_playbooks.findings import Findings, FindingState
 from apiward_playbooks.incidents import Classification, Incidents, IncidentSummary
-from apiward_playbooks.runs import Run, State
+from apiward_playbooks.runs import ENDED, Run, State, Target
 from apiward_playbooks.store import RunStore
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether an incident may close, and the findings that it is about."""
+    """Whether an incident may close, the findings that it is about, and our runs on them."""
 
     may_close: bool
     how: str
     findings: tuple[FindingState, ...] = ()
+    runs: tuple[Run, ...] = ()
 
 
 class Closer:
@@ -41,23 +43,29 @@ class Closer:
             return Verdict(False, "the workspace has no findings for its alerts")
         unsettled = [finding for finding in found if not _is_settled(finding)]
         if unsettled:
-            return Verdict(False, f"{len(unsettled)} of {len(found)} findings are still open", found)
-        return Verdict(True, _how(found), found)
+            return Verdict(False, f"still open: {len(unsettled)} of {_count(len(found), 'finding')}", found)
+        runs = self._runs_on([finding for finding in found if finding.change_type != "Removed"])
+        if busy := [run for run in runs if run.state not in (State.CONFIRMED, *ENDED)]:
+            return Verdict(False, f"not confirmed yet: {_count(len(busy), 'run')} on its findings", found, runs)
+        return Verdict(True, _how(found), found, runs)
 
     def close_if_done(self, incident: str) -> Verdict:
         """Comment with the evidence and close the incident, if it may close."""
         verdict = self.judge(incident)
-        if verdict.may_close:
-            ids = {finding.finding_id for finding in verdict.findings}
-            runs = [run for run in self._store.all() if run.target.finding_id in ids and run.state == State.CONFIRMED]
-            message = comments.closing(verdict.findings, runs, verdict.how)
-            self._incidents.comment(incident, comments.comment_id(incident, "closed"), message)
-            self._incidents.close(incident, self._classification, verdict.how)
-        return verdict
+        if not verdict.may_close:
+            return verdict
+        confirmed = [run for run in verdict.runs if run.state == State.CONFIRMED]
+        message = comments.closing(verdict.findings, confirmed, verdict.how)
+        settled = sorted(finding.finding_id for finding in verdict.findings)
+        self._incidents.comment(incident, comments.comment_id(incident, "settled", *settled), message, always=True)
+        closed = self._incidents.close(
+            incident, self._classification, verdict.how, may_close=lambda: self.judge(incident).may_close
+        )
+        return verdict if closed else self.judge(incident)
 
     def settle(self, run: Run) -> Settled:
         """Close the run's incident if it may close; a run without an incident is done."""
-        name = run.incident or self.incident_of(run.target.finding_id)
+        name = run.incident or self.incident_of(run.target)
         if not name:
             return Settled(True, "no incident is open for the finding")
         try:
@@ -69,15 +77,23 @@ class Closer:
         verdict = self.close_if_done(name)
         return Settled(verdict.may_close, f"incident {incident.number}: {verdict.how}")
 
-    def incident_of(self, finding_id: str) -> str:
+    def incident_of(self, target: Target) -> str:
         """The name of the open incident of ours that is about the finding, "" when there is none."""
-        matches = (incident for incident in self._incidents.open() if self._is_about(incident, finding_id))
+        matches = (incident for incident in self._incidents.open() if self._is_about(incident, target))
         found = next(matches, None)
         return found.name if found else ""
 
-    def _is_about(self, incident: IncidentSummary, finding_id: str) -> bool:
-        groups = self._incidents.groups(incident.name)
-        return bool(groups) and finding_id in self._findings.raised_by(groups or [])
+    def _runs_on(self, findings: Iterable[FindingState]) -> tuple[Run, ...]:
+        ids = {finding.finding_id for finding in findings}
+        return tuple(run for run in self._store.all() if run.target.finding_id in ids)
+
+    def _is_about(self, incident: IncidentSummary, target: Target) -> bool:
+        groups = [
+            group
+            for group in self._incidents.groups(incident.name) or []
+            if group.recommendation_key == target.recommendation_key and group.service_id in ("*", target.service_id)
+        ]
+        return target.finding_id in self._findings.raised_by(groups)
 
 
 def _is_settled(finding: FindingState) -> bool:
@@ -90,4 +106,8 @@ def _how(findings: tuple[FindingState, ...]) -> str:
     gone = sum(finding.change_type == "Removed" for finding in findings)
     healthy = len(findings) - gone
     parts = [f"{healthy} Healthy by Defender" if healthy else "", f"{gone} deleted with the resource" if gone else ""]
-    return f"{len(findings)} findings: {', '.join(filter(None, parts))}"
+    return f"{_count(len(findings), 'finding')}: {', '.join(filter(None, parts))}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

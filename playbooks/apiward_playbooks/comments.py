@@ -20,7 +20,9 @@ _HEADLINES = {
     State.UNVERIFIED: "Changed, but the resource is not as it should be: roll back or look by hand",
     State.ROLLED_BACK: "Remediation rolled back",
     State.ROLLBACK_FAILED: "Rollback failed: restore by hand",
+    State.ABANDONED: "Run given up as it stands",
 }
+_ROOM = 28_000  # characters for a list; a comment of Sentinel has 30,000
 _OVERDUE = "Defender has not agreed in time: look at the assessment"
 
 
@@ -36,19 +38,30 @@ def describe(run: Run) -> Comment | None:
         return None
     message = join(
         tag("p", tag("b", headline)),
-        tag("ul", *(tag("li", change.summary) for change in run.plan.changes)),
+        tag("ul", *_fitting([tag("li", change.summary) for change in run.plan.changes])),
         _facts(run),
-        _footer(run),
+        tag("p", _reference(run)),
     )
     return Comment(comment_id(run.id, run.state, str(run.overdue_told)), run.incident, message)
 
 
-def closing(findings: Sequence[FindingState], runs: Sequence[Run], how: str) -> str:
-    """The comment that closes an incident, with the evidence for each finding."""
+def closing(findings: Sequence[FindingState], runs: Sequence[Run], how: str) -> Markup:
+    """The comment before an incident is closed, with the evidence for each finding as far as it fits."""
     by_finding = {run.target.finding_id: run for run in runs}
-    rows = [_evidence(finding, by_finding.get(finding.finding_id)) for finding in findings]
-    heads = [_footer(run) for run in runs]
-    return join(tag("p", tag("b", "Closed by apiward: "), how), tag("ul", *rows), *heads)
+    evidence = [_evidence(finding, by_finding.get(finding.finding_id)) for finding in findings]
+    headline = tag("p", tag("b", "Every finding is settled, closed by apiward: "), how)
+    return join(headline, tag("ul", *_fitting(evidence)))
+
+
+def _fitting(rows: Sequence[Markup]) -> list[Markup]:
+    fitting: list[Markup] = []
+    room = _ROOM
+    for number, row in enumerate(rows):
+        room -= len(row)
+        if room < 0:
+            return [*fitting, tag("li", f"and {len(rows) - number} more, see DefenderApiRemediation_CL")]
+        fitting.append(row)
+    return fitting
 
 
 def _facts(run: Run) -> Markup:
@@ -69,11 +82,12 @@ def _facts(run: Run) -> Markup:
 def _evidence(finding: FindingState, run: Run | None) -> Markup:
     state = f"{finding.state} since {finding.changed}" if finding.change_type != "Removed" else finding.cause
     if run is None:
-        return tag("li", f"{finding.resource_id}: {state}, fixed without a run of apiward")
+        how = "" if finding.change_type == "Removed" else ", fixed without a run of apiward"
+        return tag("li", f"{finding.resource_id}: {state}{how}")
     changes = "; ".join(change.summary for change in run.plan.changes)
-    approval = f"approved by {run.decided_by}, Defender agreed at {run.confirmed_at}"
-    return tag("li", f"{finding.resource_id}: {state}. {changes}; {approval}")
+    approval = f"approved by {run.decided_by} {run.decided_why}".strip() + f", Defender agreed at {run.confirmed_at}"
+    return tag("li", f"{finding.resource_id}: {state}. {changes}; {approval}. {_reference(run)}")
 
 
-def _footer(run: Run) -> Markup:
-    return tag("p", f"{SIGNATURE} {run.id}, plan {run.plan_hash[:12]}, audit head {run.audit_head[:12]}")
+def _reference(run: Run) -> str:
+    return f"{SIGNATURE} {run.id}, plan {run.plan_hash[:12]}, audit head {run.audit_head[:12]}"

@@ -23,8 +23,15 @@ class Begin:
 
 
 @dataclass(frozen=True)
+class Prepare:
+    """Look whether change `index` can be written, and store that it is about to be."""
+
+    index: int
+
+
+@dataclass(frozen=True)
 class Write:
-    """Bring change `index` from its pre-image to its target, or back."""
+    """Bring change `index` from its pre-image to its target, or back. It may have been tried before."""
 
     index: int
     back: bool = False
@@ -45,7 +52,7 @@ class Settle:
     """Close the incident if all of its findings allow it."""
 
 
-Effect = Rest | Expire | Begin | Write | Verify | Confirm | Settle
+Effect = Rest | Expire | Begin | Prepare | Write | Verify | Confirm | Settle
 
 
 def decide(run: Run, now: datetime) -> Effect:
@@ -56,10 +63,10 @@ def decide(run: Run, now: datetime) -> Effect:
         case State.APPROVED:
             return Begin()
         case State.APPLYING:
-            return Write(run.cursor)
+            return Write(run.cursor) if run.attempted >= run.cursor else Prepare(run.cursor)
         case State.ROLLING_BACK:
             return Write(run.cursor, back=True)
-        case State.APPLIED:
+        case State.APPLIED | State.UNVERIFIED:
             return Verify()
         case State.VERIFIED:
             return Confirm()

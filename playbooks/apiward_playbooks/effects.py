@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from apiward_core.arm_id import ArmId
 from apiward_core.catalogue import Catalogue
 from apiward_core.clients import AzureClients
-from apiward_core.errors import MissingError, azure_errors
+from apiward_core.errors import IncompleteError, MissingError, azure_errors
 from apiward_core.ingest import LogSink
 from apiward_core.tables import REMEDIATION, all_tables
 from apiward_playbooks.audit import AuditRow
@@ -41,8 +41,12 @@ class AzureEffects:
 
     def send_audit(self, rows: list[AuditRow]) -> None:
         """Send audit rows to DefenderApiRemediation_CL."""
-        if rows:
-            self._sink.send(all_tables()[REMEDIATION], [row.as_row() for row in rows])
+        report = self._sink.send(all_tables()[REMEDIATION], [row.as_row() for row in rows])
+        if report.dead:
+            raise IncompleteError(
+                f"{report.dead} audit rows were refused and kept as dead letters.",
+                remedy="Look into the dead letters; nothing more is changed without an audit row.",
+            )
 
     def send_comment(self, comment: Comment) -> None:
         """Put the comment on its incident; an incident that was deleted needs none."""

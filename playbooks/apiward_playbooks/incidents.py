@@ -4,7 +4,7 @@ Source: Microsoft.SecurityInsights 2021-10-01 (Incidents, IncidentComments): the
 is answered with 409, PUT replaces everything that is not read-only.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +14,12 @@ from azure.mgmt.securityinsight.models import Incident, IncidentComment, Securit
 
 from apiward_core.arm_id import ArmId
 from apiward_core.clock import parse_timestamp
-from apiward_core.errors import ConflictError, azure_errors
+from apiward_core.errors import ConflictError, MissingError, azure_errors
 from apiward_playbooks.findings import AlertGroup
 
 SIGNATURE = "apiward run"
-_MAX_COMMENT = 30_000
 _OUR_COMMENTS = 20
 _ATTEMPTS = 5
-_DETAILS = {"RecommendationKey", "ServiceId", "WindowStart", "WindowEnd"}
 
 
 @dataclass(frozen=True)
@@ -71,42 +69,53 @@ class Incidents:
         groups = [self._group_of(alert) for alert in alerts]
         return None if None in groups else [group for group in groups if group]
 
-    def comment(self, name: str, comment_id: str, message: str) -> bool:
-        """Add a comment unless its id is there already or ours have reached 20. Returns whether it is there now."""
+    def numbered(self, number: int) -> IncidentSummary:
+        """The incident of ours with that number. Raises MissingError when there is none."""
+        for incident in self._ours(filter=f"properties/incidentNumber eq {number:d}"):
+            return incident
+        raise MissingError(f"Our rules raised no incident {number}.", remedy="See apiward incidents list.")
+
+    def comment(self, name: str, comment_id: str, message: str, *, always: bool = False) -> bool:
+        """Add a comment unless its id is there already, or ours have reached 20 and it is not one that goes `always`.
+
+        Returns whether it is there now.
+        """
         with azure_errors(f"reading the comments of incident {name}"):
             comments: list[Any] = list(self._client.incident_comments.list(self._group, self._workspace, name))
         if any(comment.name == comment_id for comment in comments):
             return True
-        if sum(SIGNATURE in (comment.message or "") for comment in comments) >= _OUR_COMMENTS:
+        ours = sum(SIGNATURE in (comment.message or "") for comment in comments)
+        if ours >= _OUR_COMMENTS and not always:
             return False
-        body = IncidentComment(message=message[:_MAX_COMMENT])
+        body = IncidentComment(message=message)
         with azure_errors(f"commenting on incident {name}"):
             self._client.incident_comments.create_or_update(self._group, self._workspace, name, comment_id, body)
         return True
 
-    def close(self, name: str, classification: Classification, why: str) -> None:
-        """Close an incident, keeping every other field as it is at that moment."""
+    def close(
+        self, name: str, classification: Classification, why: str, *, may_close: Callable[[], bool] = lambda: True
+    ) -> bool:
+        """Close an incident, keeping what analysts changed meanwhile. Returns whether it is closed.
 
-        def closed(incident: Incident) -> None:
+        `may_close` is asked after each read: the write is refused when the incident changed after that, for instance
+        because another alert joined it, and then it is read and asked again. Raises ConflictError after five times.
+        """
+        for _ in range(_ATTEMPTS):
+            incident = self._read(name)
+            if incident.status == "Closed":
+                return True
+            if not may_close():
+                return False
             incident.status = "Closed"
             incident.classification = classification.classification
             incident.classification_reason = classification.reason
             incident.classification_comment = why
-
-        self._merge(name, closed)
-
-    def _merge(self, name: str, change: Callable[[Incident], None]) -> None:
-        for _ in range(_ATTEMPTS):
-            incident = self._read(name)
-            if incident.status == "Closed":
-                return
-            change(incident)
             try:
-                with azure_errors(f"updating incident {name}"):
+                with azure_errors(f"closing incident {name}"):
                     self._client.incidents.create_or_update(self._group, self._workspace, name, incident)
             except ConflictError:
                 continue
-            return
+            return True
         raise ConflictError(f"Incident {name} keeps changing.", remedy="Try again.")
 
     def _read(self, name: str) -> Incident:
@@ -126,17 +135,19 @@ class Incidents:
         if not isinstance(alert, SecurityAlert):
             return None
         extended: Any = alert.additional_data
-        data: Mapping[str, Any] = extended or {}
-        rules = {_last(rule) for rule in _json(data.get("Analytic Rule Ids"), [])}
-        details = {key: values[0] for key, values in _json(data.get("Custom Details"), {}).items() if values}
-        if not rules or not rules <= self._rules or not details.keys() >= _DETAILS:
+        try:
+            rules = {_last(rule) for rule in orjson.loads(extended["Analytic Rule Ids"])}
+            if not rules or not rules <= self._rules:
+                return None
+            details = {name: values[0] for name, values in orjson.loads(extended["Custom Details"]).items() if values}
+            return AlertGroup(
+                recommendation_key=details["RecommendationKey"],
+                service_id=details["ServiceId"],
+                start=parse_timestamp(details["WindowStart"]),
+                end=parse_timestamp(details["WindowEnd"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError):  # whatever it is, it is not as our rules make them
             return None
-        return AlertGroup(
-            recommendation_key=details["RecommendationKey"],
-            service_id=details["ServiceId"],
-            start=parse_timestamp(details["WindowStart"]),
-            end=parse_timestamp(details["WindowEnd"]),
-        )
 
 
 def _summary(incident: Any) -> IncidentSummary:
@@ -147,7 +158,3 @@ def _summary(incident: Any) -> IncidentSummary:
 
 def _last(resource_id: str) -> str:
     return resource_id.rpartition("/")[2].lower()
-
-
-def _json(text: Any, default: Any) -> Any:
-    return orjson.loads(text) if text else default

@@ -25,9 +25,14 @@ class State(StrEnum):
     ROLLING_BACK = "RollingBack"
     ROLLED_BACK = "RolledBack"
     ROLLBACK_FAILED = "RollbackFailed"
+    ABANDONED = "Abandoned"
 
 
-ENDED = frozenset({State.REJECTED, State.EXPIRED, State.APPLY_FAILED, State.CLOSED, State.ROLLED_BACK})
+ENDED = frozenset({State.REJECTED, State.EXPIRED, State.APPLY_FAILED, State.CLOSED, State.ROLLED_BACK, State.ABANDONED})
+# A new plan for the same finding may take the place of a run in one of these.
+REPLACEABLE = frozenset(
+    {State.VERIFIED, State.UNVERIFIED, State.CONFIRMED, State.PARTIALLY_APPLIED, State.ROLLBACK_FAILED}
+)
 CHANGED_SOMETHING = frozenset(
     {
         State.APPLYING,
@@ -77,7 +82,10 @@ class Comment:
 
 @dataclass(frozen=True)
 class Run:
-    """One remediation, from plan to close. Times are ISO 8601 texts, so that a stored run reads back as it was."""
+    """One remediation, from plan to close. Times are ISO 8601 texts, so that a stored run reads back as it was.
+
+    `cursor` is the change in hand, `attempted` the last one that may have been written.
+    """
 
     id: str
     target: Target
@@ -89,6 +97,7 @@ class Run:
     decided_by: str = ""
     decided_why: str = ""
     cursor: int = 0
+    attempted: int = -1
     evidence: Evidence | None = None
     confirm_by: str = ""
     confirmed_at: str = ""

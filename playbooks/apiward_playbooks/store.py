@@ -4,12 +4,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import orjson
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from apiward_core.errors import ConfigurationError, ConflictError, MissingError
+from apiward_core.files import private_folder
 from apiward_playbooks.runs import ENDED, Run
 
 _SCHEMA = """
@@ -60,10 +61,7 @@ class SqliteRunStore:
             try:
                 connection.execute("INSERT INTO runs VALUES (?, 1, ?, ?, ?, ?)", row)
             except sqlite3.IntegrityError as error:
-                raise ConflictError(
-                    f"Finding {run.target.finding_id} has an open run already.",
-                    remedy="Finish, reject or roll back that run first (apiward remediate list).",
-                ) from error
+                raise _has_open_run(run) from error
 
     def load(self, run_id: str) -> tuple[Run, int]:
         """A run and its etag. Raises MissingError when there is none."""
@@ -76,10 +74,13 @@ class SqliteRunStore:
     def save(self, run: Run, etag: int) -> int:
         """Replace a run if its etag is still `etag`; returns the new one. Raises ConflictError otherwise."""
         with self._connection() as connection:
-            done = connection.execute(
-                "UPDATE runs SET etag = etag + 1, state = ?, record = ? WHERE id = ? AND etag = ?",
-                (run.state, _encode(run), run.id, etag),
-            )
+            try:
+                done = connection.execute(
+                    "UPDATE runs SET etag = etag + 1, state = ?, record = ? WHERE id = ? AND etag = ?",
+                    (run.state, _encode(run), run.id, etag),
+                )
+            except sqlite3.IntegrityError as error:
+                raise _has_open_run(run) from error
             if done.rowcount == 0:
                 raise ConflictError(f"Run {run.id} was changed by somebody else.", remedy="Load it again.")
         return etag + 1
@@ -93,19 +94,24 @@ class SqliteRunStore:
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(self._path.parent)
             with closing(sqlite3.connect(self._path, timeout=30)) as connection:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.executescript(_SCHEMA + _ONE_OPEN_RUN)
                 with connection:
                     yield connection
-        except (OSError, sqlite3.OperationalError, sqlite3.DatabaseError) as error:
-            if isinstance(error, sqlite3.IntegrityError):
-                raise
+        except sqlite3.DatabaseError as error:
             raise ConfigurationError(
                 f"The run store {self._path} cannot be used: {error}.", remedy="Check state_dir and its permissions."
             ) from error
+
+
+def _has_open_run(run: Run) -> ConflictError:
+    return ConflictError(
+        f"Finding {run.target.finding_id} has an open run already.",
+        remedy="Finish, reject, roll back or abandon that run first (apiward remediate list).",
+    )
 
 
 def _encode(run: Run) -> bytes:
@@ -113,5 +119,10 @@ def _encode(run: Run) -> bytes:
 
 
 def _decode(record: bytes) -> Run:
-    data: Any = orjson.loads(record)
-    return _RUN.validate_python(data)
+    try:
+        return _RUN.validate_json(record)
+    except ValidationError as error:
+        raise ConfigurationError(
+            f"The run store holds a record that cannot be read: {error.error_count()} faults.",
+            remedy="It was damaged or written by another version; restore the file, or move it away to start anew.",
+        ) from None  # the fault itself would print the record

@@ -14,9 +14,9 @@ from apiward_core.clock import timestamp
 from apiward_core.errors import ConflictError, GuardrailError
 from apiward_core.tables import SCHEMA_VERSION
 from apiward_playbooks.audit import chained
-from apiward_playbooks.decision import Write
+from apiward_playbooks.decision import Prepare, Write
 from apiward_playbooks.remediation import Evidence
-from apiward_playbooks.runs import CHANGED_SOMETHING, Comment, Plan, Run, State, Target
+from apiward_playbooks.runs import CHANGED_SOMETHING, ENDED, Comment, Plan, Run, State, Target
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def new_run(run_id: str, target: Target, plan: Plan, *, requested_by: str, incid
         target=target,
         plan=plan,
         plan_hash=plan_hash(run_id, target, plan),
-        requested_by=requested_by,
+        requested_by=_actor(requested_by),
         created_at=timestamp(now),
         incident=incident,
     )
@@ -58,22 +58,22 @@ def approved(run: Run, *, by: str, why: str, plan_hash_seen: str, now: datetime)
     Raises ConflictError when the run does not wait for approval or the hash is another plan's, GuardrailError when the
     plan expired or the approver asked for it.
     """
-    _require_state(run, State.AWAITING_APPROVAL, "approve")
+    _require_state(run, State.AWAITING_APPROVAL, "approved")
     if plan_hash_seen != run.plan_hash or plan_hash(run.id, run.target, run.plan) != run.plan_hash:
         raise ConflictError(f"Run {run.id} holds another plan than the approved one.", remedy="Read its plan again.")
     if timestamp(now) >= run.plan.expires_at:
         raise GuardrailError(f"The plan of run {run.id} expired at {run.plan.expires_at}.", remedy="Make a new plan.")
-    if by == run.requested_by:
+    if _actor(by).casefold() == run.requested_by.casefold():
         raise GuardrailError(f"{by} asked for run {run.id} and cannot approve it.", remedy="Let somebody else approve.")
-    run = replace(run, state=State.APPROVED, decided_by=by, decided_why=why)
-    return recorded(run, Step("approve", by, why or "approved"), now)
+    run = replace(run, state=State.APPROVED, decided_by=_actor(by), decided_why=why)
+    return recorded(run, Step("approve", _actor(by), why or "approved"), now)
 
 
 def rejected(run: Run, *, by: str, why: str, now: datetime) -> Run:
     """The run rejected. Raises ConflictError when it does not wait for approval."""
-    _require_state(run, State.AWAITING_APPROVAL, "reject")
-    run = replace(run, state=State.REJECTED, decided_by=by, decided_why=why)
-    return recorded(run, Step("reject", by, why or "rejected"), now)
+    _require_state(run, State.AWAITING_APPROVAL, "rejected")
+    run = replace(run, state=State.REJECTED, decided_by=_actor(by), decided_why=why)
+    return recorded(run, Step("reject", _actor(by), why or "rejected"), now)
 
 
 def rolling_back(run: Run, *, by: str, why: str, now: datetime) -> Run:
@@ -83,7 +83,15 @@ def rolling_back(run: Run, *, by: str, why: str, now: datetime) -> Run:
     if run.plan.irreversible:
         raise GuardrailError(f"Run {run.id} cannot be rolled back.", remedy=run.plan.irreversible)
     run = replace(run, state=State.ROLLING_BACK, cursor=len(run.plan.changes) - 1, problem="")
-    return recorded(run, Step("rollback", by, why or "roll back"), now)
+    return recorded(run, Step("rollback", _actor(by), why or "roll back"), now)
+
+
+def abandoned(run: Run, *, by: str, why: str, now: datetime) -> Run:
+    """The run given up as it stands, so that it no longer holds its finding. Raises ConflictError when it has ended."""
+    if run.state in ENDED:
+        raise ConflictError(f"Run {run.id} is {run.state}.", remedy="It holds nothing any more.")
+    run = replace(run, state=State.ABANDONED, problem=why)
+    return recorded(run, Step("abandon", _actor(by), why), now)
 
 
 def expired(run: Run, now: datetime) -> Run:
@@ -99,27 +107,33 @@ def begun(run: Run, now: datetime) -> Run:
     return recorded(replace(run, state=State.APPLYING, cursor=0), Step("begin", "apiward", "start writing"), now)
 
 
-def wrote(run: Run, effect: Write, *, already: bool, now: datetime) -> Run:
+def attempting(run: Run, effect: Prepare) -> Run:
+    """The run whose next change may be written from now on. No audit row: nothing has happened yet."""
+    return replace(run, attempted=effect.index)
+
+
+def wrote(run: Run, effect: Prepare | Write, *, already: bool, now: datetime) -> Run:
     """The run after one change is at its target (or back at its pre-image); `already` when it needed no write."""
     change = run.plan.changes[effect.index]
-    before, after = (change.after, change.before) if effect.back else (change.before, change.after)
-    cursor = effect.index - 1 if effect.back else effect.index + 1
+    back = isinstance(effect, Write) and effect.back
+    before, after = (change.after, change.before) if back else (change.before, change.after)
+    cursor = effect.index - 1 if back else effect.index + 1
     state = run.state
-    if effect.back and cursor < 0:
+    if back and cursor < 0:
         state = State.ROLLED_BACK
-    elif not effect.back and cursor == len(run.plan.changes):
+    elif not back and cursor == len(run.plan.changes):
         state = State.APPLIED
-    name = "revert" if effect.back else "apply"
+    name = "revert" if back else "apply"
     decision = "was as planned already" if already else change.summary
     return recorded(replace(run, state=state, cursor=cursor), Step(name, "apiward", decision, before, after), now)
 
 
-def failed(run: Run, effect: Write, problem: str, now: datetime) -> Run:
-    """The run that stopped because a change could not be written safely."""
-    if effect.back:
+def failed(run: Run, effect: Prepare | Write, problem: str, *, untouched: bool, now: datetime) -> Run:
+    """The run that stopped at a change; `untouched` when it is certain that this change was not written."""
+    if isinstance(effect, Write) and effect.back:
         state = State.ROLLBACK_FAILED
     else:
-        state = State.PARTIALLY_APPLIED if effect.index else State.APPLY_FAILED
+        state = State.APPLY_FAILED if untouched and effect.index == 0 else State.PARTIALLY_APPLIED
     return recorded(replace(run, state=state, problem=problem), Step("stop", "apiward", problem), now)
 
 
@@ -147,6 +161,11 @@ def closed(run: Run, how: str, now: datetime) -> Run:
     return recorded(replace(run, state=State.CLOSED), Step("close", "apiward", how), now)
 
 
+def comment_refused(run: Run, why: str, now: datetime) -> Run:
+    """The run one of whose comments the service refused: the audit trail says so instead."""
+    return recorded(run, Step("comment", "apiward", f"refused: {why}"), now)
+
+
 def commented(run: Run, comment: Comment) -> Run:
     """The run with one more comment to send."""
     return replace(run, outbox=(*run.outbox, comment))
@@ -156,7 +175,7 @@ def recorded(run: Run, step: Step, now: datetime) -> Run:
     """The run with one more audit row, chained to the one before and waiting in the outbox."""
     sequence = run.sequence + 1
     columns: dict[str, Any] = {
-        "TimeGenerated": timestamp(now),
+        "OccurredAt": timestamp(now),
         "RunId": run.id,
         "Sequence": sequence,
         "SchemaVersion": SCHEMA_VERSION,
@@ -179,4 +198,10 @@ def recorded(run: Run, step: Step, now: datetime) -> Run:
 
 def _require_state(run: Run, state: State, verb: str) -> None:
     if run.state != state:
-        raise ConflictError(f"Run {run.id} is {run.state}; only {state} runs can be {verb}d.", remedy="List its runs.")
+        raise ConflictError(f"Run {run.id} is {run.state}; only {state} runs can be {verb}.", remedy="Look at the run.")
+
+
+def _actor(name: str) -> str:
+    if not name.strip():
+        raise GuardrailError("Nobody is named as the actor.", remedy="Say who asks or decides.")
+    return name.strip()

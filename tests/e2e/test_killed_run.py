@@ -23,7 +23,7 @@ def _approved(raised: Raised) -> Run:
             if any(finding.state == "Unhealthy" for finding in playbooks.findings_of(incident.number)[1])
             and not any(run.incident == incident.name for run in playbooks.list())
         )
-        run = playbooks.plan_incident(number, requested_by="ana")[0]
+        run = playbooks.plan_incident(number, requested_by="ana").runs[0]
         return playbooks.approve(run.id, plan_hash=run.plan_hash, by="ben")
 
 

@@ -21,13 +21,12 @@ from azure.mgmt.apimanagement import ApiManagementClient
 from azure.mgmt.apimanagement.models import ApiCreateOrUpdateParameter, ApiUpdateContract
 from azure.mgmt.security import SecurityCenter
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
 
 from apiward_lab.entra import FederatedCredential
 from apiward_lab.lab import Lab
 from apiward_lab.rbac import built_in
+from tests.e2e.certificates import new_key, own_certificate, pem
 
 ARM = "https://management.azure.com/.default"
 HTTPS_ONLY = {"properties": {"protocols": ["https"]}}
@@ -70,28 +69,11 @@ def apim(lab: Lab, name: str = "playbooks") -> ApiManagementClient:
     return ApiManagementClient(secret_credential(lab, name), subscription, **client_settings(lab))
 
 
-def own_certificate(key: rsa.RSAPrivateKey) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "connector")])
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(minutes=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .sign(key, hashes.SHA256())
-    )
-
-
 def certificate_credential(lab: Lab, key: rsa.RSAPrivateKey, certificate: x509.Certificate) -> CertificateCredential:
-    encoding = serialization.Encoding.PEM
-    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return CertificateCredential(
         lab.estate.tenant_id,
         lab.applications["connector"].client_id,
-        certificate_data=private + certificate.public_bytes(encoding),
+        certificate_data=pem(key, certificate),
         authority=lab.base_url,
         disable_instance_discovery=True,
         connection_verify=str(lab.ca_bundle),
@@ -119,14 +101,14 @@ def test_a_scope_that_no_resource_has_is_refused(lab: Lab) -> None:
 
 
 def test_a_registered_certificate_signs_in(lab: Lab) -> None:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key = new_key()
     certificate = own_certificate(key)
     lab.directory.register_certificate(lab.applications["connector"].client_id, certificate)
     assert count_assessments(lab, certificate_credential(lab, key, certificate)) > 20
 
 
 def test_a_certificate_that_is_not_registered_is_refused(lab: Lab) -> None:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key = new_key()
     with pytest.raises(ClientAuthenticationError, match="AADSTS700027"):
         certificate_credential(lab, key, own_certificate(key)).get_token(ARM)
 
@@ -135,7 +117,7 @@ def test_a_certificate_that_is_not_registered_is_refused(lab: Lab) -> None:
     ("subject", "refusal"), [("system:serviceaccount:apiward:connector", None), ("somebody:else", "AADSTS700213")]
 )
 def test_workload_identity(lab: Lab, tmp_path: Path, subject: str, refusal: str | None) -> None:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key = new_key()
     app = lab.applications["connector"]
     issuer = "https://cluster.contoso.example"
     lab.directory.federate(

@@ -11,7 +11,7 @@ from apiward_playbooks.audit import AuditRow, chained
 from apiward_playbooks.runs import Run, State
 from tests.property.world import START, Fuse, Killed, MemoryStore, World, approve, engine_for, planned, until_done
 
-kills = st.lists(st.integers(1, 45), max_size=4)
+kills = st.lists(st.integers(1, 80), max_size=4)
 
 
 def _ended(changes: int, times: list[int]) -> tuple[World, Run]:
@@ -61,7 +61,7 @@ def test_the_audit_chain_is_whole(changes: int, times: list[int]) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(changes=st.integers(1, 3), after=kills, stop=st.integers(12, 60))
+@given(changes=st.integers(1, 3), after=kills, stop=st.integers(12, 90))
 def test_a_run_is_rolled_back_from_wherever_it_stopped(changes: int, after: list[int], stop: int) -> None:
     world, run = planned(changes)
     original = {identity: dict(values) for identity, values in world.values.items()}

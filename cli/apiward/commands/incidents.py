@@ -7,7 +7,9 @@ import typer
 from apiward import console
 from apiward.commands.options import AsJson
 from apiward.wiring import open_app
+from apiward_core.errors import IncompleteError
 from apiward_core.settings import load_settings
+from apiward_playbooks.api import Reconciled
 
 app = typer.Typer(help="Incidents that apiward's rules raised.", no_args_is_help=True)
 
@@ -55,9 +57,19 @@ def reconcile(as_json: AsJson = False) -> None:
                     {"number": number, "closed": verdict.may_close, "how": verdict.how}
                     for number, verdict in done.incidents
                 ],
+                "problems": dict(done.problems),
             }
         )
-        return
+    else:
+        _show_reconciled(done)
+    if done.problems:
+        raise IncompleteError(
+            f"Not reconciled: {'; '.join(f'{what}: {why}' for what, why in done.problems.items())}",
+            remedy="Settle what is named, then reconcile again.",
+        )
+
+
+def _show_reconciled(done: Reconciled) -> None:
     console.table(
         "Runs",
         ("run", "state", "resource"),

@@ -1,5 +1,6 @@
 """apiward remediate: plan, approve, apply, and back."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -8,8 +9,9 @@ from pydantic import TypeAdapter
 from apiward import console
 from apiward.commands.options import AsJson, By, Why
 from apiward.wiring import open_app
-from apiward_core.errors import ConfigurationError
+from apiward_core.errors import ConfigurationError, IncompleteError
 from apiward_core.settings import load_settings
+from apiward_playbooks.api import Planned
 from apiward_playbooks.runs import Run
 
 app = typer.Typer(help="Guarded remediation of findings.", no_args_is_help=True)
@@ -33,8 +35,13 @@ def plan(
         if incident:
             planned = playbooks.plan_incident(incident, requested_by=by)
         else:
-            planned = [playbooks.plan(finding, requested_by=by)]
-    _show(planned, as_json)
+            planned = Planned((playbooks.plan(finding, requested_by=by),), {})
+    _show(planned.runs, as_json)
+    if planned.problems:
+        raise IncompleteError(
+            f"Not planned: {'; '.join(f'{what}: {why}' for what, why in planned.problems.items())}",
+            remedy="Settle what is named, then plan again.",
+        )
 
 
 @app.command()
@@ -72,6 +79,15 @@ def rollback(run: RunId, by: By, why: Why = "", as_json: AsJson = False) -> None
         _show([opened.playbooks().roll_back(run, by=by, why=why)], as_json)
 
 
+@app.command()
+def abandon(
+    run: RunId, by: By, why: Annotated[str, typer.Option(help="What became of it.")], as_json: AsJson = False
+) -> None:
+    """Give a run up as it stands, for instance because it was finished or undone by hand."""
+    with open_app(load_settings()) as opened:
+        _show([opened.playbooks().abandon(run, by=by, why=why)], as_json)
+
+
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """Every run, oldest first."""
@@ -91,7 +107,7 @@ def show(run: RunId, as_json: AsJson = False) -> None:
         _show([opened.playbooks().get(run)], as_json)
 
 
-def _show(found: list[Run], as_json: bool) -> None:
+def _show(found: Sequence[Run], as_json: bool) -> None:
     if as_json:
         console.emit([_as_json(run) for run in found])
         return

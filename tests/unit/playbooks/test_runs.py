@@ -5,10 +5,20 @@ from datetime import timedelta
 
 import pytest
 
-from apiward_core.errors import ConflictError, GuardrailError, RejectedDataError
+from apiward_core.errors import (
+    AccessError,
+    ApiwardError,
+    ConflictError,
+    GuardrailError,
+    MissingError,
+    RejectedDataError,
+    TransientError,
+)
 from apiward_playbooks import transitions
+from apiward_playbooks.comments import describe
 from apiward_playbooks.engine import Engine
-from apiward_playbooks.runs import Run, State
+from apiward_playbooks.remediation import Change, Evidence, Observed
+from apiward_playbooks.runs import ENDED, Comment, Run, State
 from tests.property.world import (
     START,
     FrozenClock,
@@ -158,3 +168,143 @@ def test_a_run_that_changed_nothing_is_not_rolled_back() -> None:
     _, run = planned(1)
     with pytest.raises(ConflictError, match="changed nothing"):
         transitions.rolling_back(run, by="ana", why="", now=START)
+
+
+def test_a_run_that_did_not_verify_is_verified_again_and_says_so_once() -> None:
+    world, run = planned(1)
+    resource = run.plan.changes[0].resource_id
+
+    class Reverting(WorldEffects):
+        def verify(self, run: Run) -> Evidence:
+            healthy = world.values[resource] == run.plan.changes[0].after and not world.agrees
+            return Evidence(healthy, {}, "looked")
+
+    store = MemoryStore()
+    store.add(approve(run))
+    engine = Engine(
+        store=store,
+        effects=Reverting(world, Fuse()),
+        clock=FrozenClock(),
+        confirm_within=timedelta(hours=1),
+        describe=lambda _: None,
+    )
+    assert engine.advance(run.id).state == State.UNVERIFIED
+    rows = len(world.audit)
+    assert engine.advance(run.id).state == State.UNVERIFIED
+    assert len(world.audit) == rows
+    world.agrees = False
+    assert engine.advance(run.id).state == State.VERIFIED
+
+
+class Stumbling(WorldEffects):
+    """Effects whose next calls, by name, raise these errors; a write that raises has still arrived when `arrives`."""
+
+    def __init__(self, world: World, *, arrives: bool = False, **errors: list[ApiwardError | None]) -> None:
+        super().__init__(world, Fuse())
+        self._errors = errors
+        self._arrives = arrives
+
+    def _raise(self, name: str) -> None:
+        if self._errors.get(name) and (error := self._errors[name].pop(0)):
+            raise error
+
+    def observe(self, run: Run, change: Change) -> Observed:
+        self._raise("observe")
+        return super().observe(run, change)
+
+    def write(self, run: Run, change: Change, etag: str, *, back: bool) -> None:
+        if self._arrives:
+            super().write(run, change, etag, back=back)
+        self._raise("write")
+        if not self._arrives:
+            super().write(run, change, etag, back=back)
+
+    def verify(self, run: Run) -> Evidence:
+        self._raise("verify")
+        return super().verify(run)
+
+    def send_comment(self, comment: Comment) -> None:
+        self._raise("comment")
+        super().send_comment(comment)
+
+
+def _stumbling(world: World, run: Run, effects: WorldEffects, clock: FrozenClock | None = None) -> Engine:
+    store = MemoryStore()
+    store.add(run)
+    return Engine(
+        store=store,
+        effects=effects,
+        clock=clock or FrozenClock(),
+        confirm_within=timedelta(hours=1),
+        describe=describe,
+    )
+
+
+GONE = MissingError("the API is gone.", remedy="Look.")
+DOWN = TransientError("no route.", remedy="Try again.")
+
+
+def test_a_write_that_arrived_without_an_answer_can_be_rolled_back() -> None:
+    world, run = planned(1)
+    engine = _stumbling(world, approve(run), Stumbling(world, arrives=True, write=[DOWN], observe=[None, None, GONE]))
+    with pytest.raises(TransientError):
+        engine.advance(run.id)
+    assert engine.advance(run.id).state == State.PARTIALLY_APPLIED
+    engine.transition(run.id, lambda run: transitions.rolling_back(run, by="ana", why="", now=START))
+    assert engine.advance(run.id).state == State.ROLLED_BACK
+    assert world.values[run.plan.changes[0].resource_id] == run.plan.changes[0].before
+
+
+def test_an_applied_run_is_not_written_later_than_its_plan_allows() -> None:
+    world, run = planned(1)
+    clock = FrozenClock()
+    engine = _stumbling(world, approve(run), Stumbling(world, write=[DOWN]), clock)
+    with pytest.raises(TransientError):
+        engine.advance(run.id)
+    clock.moment += timedelta(days=60)
+    ended = engine.advance(run.id)
+    assert (ended.state, "expired" in ended.problem) == (State.APPLY_FAILED, True)
+    assert not world.writes
+
+
+def test_a_refused_comment_does_not_stop_a_run_and_is_on_record() -> None:
+    world, run = planned(1)
+    refusal = AccessError("HTTP 403 while commenting.", remedy="Grant it.")
+    engine = _stumbling(world, approve(run), Stumbling(world, comment=[refusal] * 9))
+    ended = engine.advance(run.id)
+    assert ended.state == State.CLOSED
+    assert not ended.outbox
+    refused = [row for row in world.audit.values() if row.columns["Step"] == "comment"]
+    assert refused
+    assert "HTTP 403" in refused[0].columns["Decision"]
+
+
+def test_a_resource_that_is_gone_when_verified_leaves_the_run_unverified() -> None:
+    world, run = planned(1)
+    ended = _stumbling(world, approve(run), Stumbling(world, verify=[GONE])).advance(run.id)
+    assert (ended.state, ended.evidence) == (State.UNVERIFIED, Evidence(False, {}, str(GONE)))
+
+
+@pytest.mark.parametrize("name", ["Ana", " ana ", "ANA"])
+def test_another_spelling_of_the_requester_is_the_requester(name: str) -> None:
+    _, run = planned(1)
+    with pytest.raises(GuardrailError, match="cannot approve it"):
+        transitions.approved(run, by=name, why="", plan_hash_seen=run.plan_hash, now=START)
+
+
+def test_nobody_cannot_approve() -> None:
+    _, run = planned(1)
+    with pytest.raises(GuardrailError, match="Nobody is named"):
+        transitions.approved(run, by="  ", why="", plan_hash_seen=run.plan_hash, now=START)
+
+
+def test_a_run_that_is_given_up_holds_its_finding_no_longer() -> None:
+    world, run = planned(1)
+    world.values[run.plan.changes[0].resource_id] = dict(run.plan.changes[0].after)
+    world.agrees = False
+    engine = _engine(approve(run), world)
+    assert engine.advance(run.id).state == State.VERIFIED
+    given_up = engine.transition(run.id, lambda run: transitions.abandoned(run, by="ana", why="by hand", now=START))
+    assert given_up.state in ENDED
+    with pytest.raises(ConflictError, match="is Abandoned"):
+        transitions.abandoned(given_up, by="ana", why="again", now=START)

@@ -1,5 +1,7 @@
 """Runs in SQLite: compare-and-set, one open run per finding, nothing lost on the way to disk and back."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +46,8 @@ def test_a_finding_has_one_open_run(tmp_path: Path) -> None:
     store.save(replace(run, state=State.CLOSED), 1)
     store.add(replace(run, id="run-2"))
     assert [stored.id for stored in store.all()] == ["run-1", "run-2"]
+    with pytest.raises(ConflictError, match="has an open run already"):
+        store.save(replace(run, state=State.ROLLING_BACK), 2)
 
 
 def test_an_unknown_run_is_named(tmp_path: Path) -> None:
@@ -58,3 +62,19 @@ def test_a_file_that_is_no_store_is_refused_and_kept(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be used"):
         SqliteRunStore(path).all()
     assert path.read_bytes() == before
+
+
+def test_a_damaged_record_is_refused_without_showing_it(tmp_path: Path) -> None:
+    store = SqliteRunStore(tmp_path / "runs.sqlite")
+    store.add(planned(1)[1])
+    with closing(sqlite3.connect(tmp_path / "runs.sqlite")) as connection, connection:
+        connection.execute("UPDATE runs SET record = ?", (b'{"id": "a-secret-name"}',))
+    with pytest.raises(ConfigurationError, match="cannot be read") as refused:
+        store.all()
+    assert "a-secret-name" not in str(refused.value)
+
+
+def test_nobody_else_can_read_it(tmp_path: Path) -> None:
+    store = SqliteRunStore(tmp_path / "state" / "runs.sqlite")
+    store.add(planned(1)[1])
+    assert (tmp_path / "state").stat().st_mode & 0o077 == 0

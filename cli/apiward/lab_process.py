@@ -16,6 +16,7 @@ from apiward_core.errors import ConfigurationError, TransientError
 from apiward_core.settings import Settings, explicit_settings
 
 DESCRIPTOR = Path(".apiward") / "lab.json"
+_PARTS = {"base_url", "ca_bundle", "control_key", "identities", "subscriptions", "tenant_id", "workspace"}
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,12 @@ class LabHandle:
     def load(cls, path: Path) -> Self:
         """The lab whose descriptor is in a file. Raises ConfigurationError when there is none."""
         try:
-            return cls(json.loads(path.read_text("utf-8")))
+            descriptor = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError) as error:
-            raise ConfigurationError(
-                f"There is no lab descriptor in {path}.", remedy="Start a lab in this folder with: apiward lab up"
-            ) from error
+            raise _no_descriptor(path) from error
+        if not isinstance(descriptor, dict) or not descriptor.keys() >= _PARTS:
+            raise _no_descriptor(path)
+        return cls(descriptor)
 
     def variables(self, identity: str) -> dict[str, str]:
         """The APIWARD_* variables for one of the lab's identities, the clock's offset included."""
@@ -98,6 +100,12 @@ class LabHandle:
                 f"The lab at {self.descriptor['base_url']} does not answer.", remedy="Start it with: apiward lab up"
             ) from error
         return found
+
+
+def _no_descriptor(path: Path) -> ConfigurationError:
+    return ConfigurationError(
+        f"There is no lab descriptor in {path}.", remedy="Start a lab in this folder with: apiward lab up"
+    )
 
 
 class LabProcess:

@@ -15,6 +15,7 @@ from apiward_connector.state import Lease, ScopeState
 from apiward_connector.state_file import decode, encode
 from apiward_core.clock import Clock, parse_timestamp, timestamp
 from apiward_core.errors import ConfigurationError, ConflictError, TransientError
+from apiward_core.files import private_file
 
 _LEASE_TIME = timedelta(minutes=15)
 _BUSY_SECONDS = 30.0
@@ -84,10 +85,9 @@ class FolderStateStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._writable():
-            self._folder.mkdir(parents=True, exist_ok=True)
+        path = private_file(self._folder / "leases.sqlite")
         try:
-            database = sqlite3.connect(self._folder / "leases.sqlite", timeout=_BUSY_SECONDS, isolation_level=None)
+            database = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
             with closing(database), database:
                 database.execute("BEGIN IMMEDIATE")
                 database.execute("CREATE TABLE IF NOT EXISTS lease (scope TEXT PRIMARY KEY, holder TEXT, expires TEXT)")
@@ -100,7 +100,7 @@ class FolderStateStore:
     def _replace(self, path: Path, data: bytes) -> None:
         new = path.with_suffix(".new")
         with self._writable():
-            with new.open("wb") as file:
+            with private_file(new).open("wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())

@@ -126,7 +126,7 @@ def _first_arm_id(spellings: list[str]) -> ArmId:
     refused = RejectedDataError("It does not say which resource was assessed.", remedy="Read it again later.")
     for spelled in spellings:
         try:
-            return ArmId.parse(spelled)
+            return ArmId.read(spelled)
         except RejectedDataError as error:
             refused = error
     raise refused

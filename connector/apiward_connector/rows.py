@@ -72,4 +72,6 @@ def recommendation_row(entry: Entry, change: ChangeType, *, observed: str, run_i
 
 def _record_id(entry: Entry, change: ChangeType, observed: str) -> str:
     day = observed[:10] if change is ChangeType.SNAPSHOT else ""
-    return digest(orjson.dumps([entry.finding.finding_id, entry.revision, content_hash(entry.finding), day]))
+    # FirstSeen is part of it, because a connector that lost its state counts revisions from 1 again.
+    identity = [entry.finding.finding_id, entry.first_seen, entry.revision, content_hash(entry.finding), day]
+    return digest(orjson.dumps(identity))

@@ -41,7 +41,10 @@ def decode(scope: str, data: bytes, *, place: str) -> ScopeState:
     document = orjson.loads(zstandard.ZstdDecompressor().decompress(body))
     if document["scope"] != scope:
         raise _unusable(place, f"it belongs to {document['scope']}, not to {scope}")
-    return _state(document["state"])
+    try:
+        return _state(document["state"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _unusable(place, f"another build of apiward wrote it ({error})") from error
 
 
 def _state(document: dict[str, Any]) -> ScopeState:
@@ -64,5 +67,8 @@ def _checksum(body: bytes) -> bytes:
 def _unusable(place: str, reason: str) -> ConfigurationError:
     return ConfigurationError(
         f"The state in {place} cannot be used: {reason}.",
-        remedy="Restore it from a backup, or move it away; then every finding is New again. It is never overwritten.",
+        remedy="It is never overwritten. Put back the file as the last run left it (an older one repeats revisions "
+        "that the workspace has), or move it away: the next run starts anew, every finding is New and raised again "
+        "(with first_run = 'baseline' it is only recorded), and what has gone since the last run stays in "
+        "ApiRecommendationCurrent() until its rows leave the time range.",
     )

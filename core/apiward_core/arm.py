@@ -27,7 +27,7 @@ _OK = (200, 201, 202, 204)
 
 
 class ArmClient:
-    """GET, PUT, PATCH, DELETE on ARM ids at an api-version, paging and long-running operations included."""
+    """GET and PUT on ARM ids at an api-version, long-running operations included."""
 
     def __init__(
         self,
@@ -54,50 +54,23 @@ class ArmClient:
 
     def get(self, path: str, *, api_version: str) -> Json:
         """The resource at `path`. Raises the errors of `apiward_core.errors`, MissingError when there is none."""
-        return self._body(self._send("GET", path, api_version))
+        with azure_errors(f"GET {path}"):
+            response: HttpResponse = self._client.send_request(self._request("GET", path, api_version))
+            self._check(response)
+        return self._body(response)
 
-    def list(self, path: str, *, api_version: str) -> list[Json]:
-        """Every item at `path`, following nextLink."""
-        page = self.get(path, api_version=api_version)
-        items: list[Json] = list(page.get("value", []))
-        while link := page.get("nextLink"):
-            page = self._body(self._run(HttpRequest("GET", link), f"GET {path}"))
-            items.extend(page.get("value", []))
-        return items
-
-    def put(self, path: str, body: Json, *, api_version: str, correlation_id: str | None = None) -> Json:
+    def put(self, path: str, body: Json, *, api_version: str) -> Json:
         """Create or replace the resource at `path`, and wait for it. Returns the resource as the service now has it."""
-        return self._write("PUT", path, body, api_version, correlation_id)
-
-    def delete(self, path: str, *, api_version: str, correlation_id: str | None = None) -> None:
-        """Delete the resource at `path`, and wait for it; one that is gone already is no error."""
-        self._write("DELETE", path, None, api_version, correlation_id)
-
-    def _write(self, method: str, path: str, body: Json | None, api_version: str, correlation_id: str | None) -> Json:
-        headers = {"x-ms-correlation-request-id": correlation_id} if correlation_id else {}
-        request = self._request(method, path, api_version, body, headers)
-        doing = f"{method} {path}"
-        with azure_errors(doing):
+        with azure_errors(f"PUT {path}"):
+            request = self._request("PUT", path, api_version, body)
             initial = self._client._pipeline.run(request)  # noqa: SLF001 - pollers need the pipeline's own response
             self._check(initial.http_response)
             poller = LROPoller(self._client, initial, lambda done: self._body(done.http_response), ARMPolling(0.5))
             result: Json = poller.result()
         return result
 
-    def _send(self, method: str, path: str, api_version: str) -> HttpResponse:
-        return self._run(self._request(method, path, api_version, None, {}), f"{method} {path}")
-
-    def _run(self, request: HttpRequest, doing: str) -> HttpResponse:
-        with azure_errors(doing):
-            response: HttpResponse = self._client.send_request(request)
-            self._check(response)
-        return response
-
-    def _request(
-        self, method: str, path: str, api_version: str, body: Json | None, headers: dict[str, str]
-    ) -> HttpRequest:
-        url = self._base_url + path
-        return HttpRequest(method, url, params={"api-version": api_version}, json=body, headers=headers)
+    def _request(self, method: str, path: str, api_version: str, body: Json | None = None) -> HttpRequest:
+        return HttpRequest(method, self._base_url + path, params={"api-version": api_version}, json=body)
 
     @staticmethod
     def _check(response: HttpResponse) -> None:

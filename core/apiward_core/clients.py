@@ -83,9 +83,11 @@ class AzureClients:
         from azure.monitor.ingestion import LogsIngestionClient  # noqa: PLC0415
 
         self._settings.require("ingestion_endpoint")
+        endpoint = str(self._settings.ingestion_endpoint).rstrip("/")
+        clouds.require_ingestion_endpoint(self.cloud, endpoint)
         return self._open.enter_context(
             LogsIngestionClient(
-                str(self._settings.ingestion_endpoint).rstrip("/"),
+                endpoint,
                 self.credential,
                 credential_scopes=[self.cloud.ingestion_scope],
                 **self._common(),

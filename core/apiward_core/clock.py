@@ -1,6 +1,5 @@
 """Time as an argument, so that the same code runs on real time and on the lab's virtual time."""
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -10,10 +9,6 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """The current time, in UTC."""
-        ...
-
-    def sleep(self, seconds: float) -> None:
-        """Wait, in real seconds."""
         ...
 
 
@@ -27,10 +22,6 @@ class SystemClock:
         """The current time, in UTC."""
         return datetime.now(UTC) + self._offset
 
-    def sleep(self, seconds: float) -> None:
-        """Wait, in real seconds."""
-        time.sleep(seconds)
-
 
 def timestamp(moment: datetime) -> str:
     """`moment` as Azure writes it: ISO 8601, UTC, microseconds, "Z". Raises ValueError without a time zone."""
@@ -42,7 +33,7 @@ def timestamp(moment: datetime) -> str:
 def parse_timestamp(text: str) -> datetime:
     """The moment that an ISO 8601 text names; Azure's seven fractional digits are cut to six.
 
-    Raises ValueError when `text` is no timestamp or has no time zone.
+    Raises ValueError when `text` is no timestamp, has no time zone, or in UTC is outside the years 1 to 9999.
     """
     head, dot, tail = text.partition(".")
     if dot:
@@ -51,4 +42,7 @@ def parse_timestamp(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is outside the years 1 to 9999 in UTC") from error

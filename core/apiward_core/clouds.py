@@ -17,7 +17,8 @@ from apiward_core.errors import ConfigurationError
 class Cloud:
     """Where one cloud's services are and which token each of them wants.
 
-    `domains` end the hosts of its token audiences; those of a custom cloud are unknown.
+    `domains` end the hosts of its token audiences, `ingestion_domain` those of its ingestion endpoints; those of a
+    custom cloud are unknown.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Cloud:
     logs_scope: str
     ingestion_scope: str
     domains: tuple[str, ...] = ()
+    ingestion_domain: str = ""
     instance_discovery: bool = True  # only Microsoft's own clouds are known to Entra's discovery
 
 
@@ -40,6 +42,7 @@ PUBLIC = Cloud(
     logs_scope="https://api.loganalytics.io/.default",
     ingestion_scope="https://monitor.azure.com/.default",
     domains=("azure.com", "azure.net", "windows.net", "microsoft.com", "loganalytics.io"),
+    ingestion_domain="ingest.monitor.azure.com",
 )
 
 US_GOVERNMENT = Cloud(
@@ -51,6 +54,7 @@ US_GOVERNMENT = Cloud(
     logs_scope="https://api.loganalytics.us/.default",
     ingestion_scope="https://monitor.azure.us/.default",
     domains=("usgovcloudapi.net", "azure.us", "microsoft.us", "loganalytics.us"),
+    ingestion_domain="ingest.monitor.azure.us",
 )
 
 BY_NAME: Mapping[str, Cloud] = {cloud.name: cloud for cloud in (PUBLIC, US_GOVERNMENT)}
@@ -100,13 +104,32 @@ def from_metadata(arm_endpoint: str, metadata: Mapping[str, Any]) -> Cloud:
     return cloud
 
 
+def require_ingestion_endpoint(cloud: Cloud, endpoint: str) -> None:
+    """Check that a token for the cloud's Logs Ingestion goes to a host of it (or to loopback).
+
+    Raises ConfigurationError otherwise: whoever runs another host could send rows with the token.
+    """
+    owner = next(known for known in BY_NAME.values() if known.ingestion_scope == cloud.ingestion_scope)
+    host = _host(endpoint)
+    if not (_is_in(host, (owner.ingestion_domain,)) or _is_loopback(host)):
+        raise ConfigurationError(
+            f"ingestion_endpoint {endpoint} is refused: {host} is no host of {owner.ingestion_domain}.",
+            remedy="Take the address from the data collection rule or endpoint, or from apiward infra deploy.",
+        )
+
+
 def _default_scope(audience: str) -> str:
     return audience.rstrip("/") + "/.default"
 
 
 def _require_own(audience: str, arm_endpoint: str) -> None:
-    endpoint = _host(arm_endpoint)
-    owner = next((cloud for cloud in BY_NAME.values() if _is_in(_host(audience), cloud.domains)), None)
+    endpoint, wanted = _host(arm_endpoint), _host(audience)
+    if not wanted:
+        raise ConfigurationError(
+            f"The metadata of {arm_endpoint} names the audience {audience!r}, which is no address.",
+            remedy="Check arm_endpoint; is it an ARM endpoint?",
+        )
+    owner = next((cloud for cloud in BY_NAME.values() if _is_in(wanted, cloud.domains)), None)
     if owner is None or endpoint == _host(owner.arm_endpoint) or _is_loopback(endpoint):
         return
     raise ConfigurationError(

@@ -7,6 +7,7 @@ import orjson
 
 from apiward_core.clock import Clock, timestamp
 from apiward_core.errors import ConfigurationError
+from apiward_core.files import private_file
 
 
 class FolderDeadLetters:
@@ -20,8 +21,7 @@ class FolderDeadLetters:
         """Append one row and force it to disk. Raises ConfigurationError when the folder cannot be written."""
         entry = {"at": timestamp(self._clock.now()), "reason": reason, "row": orjson.Fragment(row)}
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with (self._folder / f"{stream}.jsonl").open("ab") as file:
+            with private_file(self._folder / f"{stream}.jsonl").open("ab") as file:
                 file.write(orjson.dumps(entry) + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
@@ -29,7 +29,3 @@ class FolderDeadLetters:
             raise ConfigurationError(
                 f"Dead letters cannot be kept in {self._folder}: {error.strerror}.", remedy="Make state_dir writable."
             ) from error
-
-    def count(self) -> int:
-        """How many rows wait."""
-        return sum(len(path.read_bytes().splitlines()) for path in self._folder.glob("*.jsonl"))

@@ -3,7 +3,7 @@
 ApiwardError
   ConfigurationError    change a setting, a file or an argument
   AccessError           get a role, a consent or a working credential
-  ThrottledError        wait; the service said how long
+  ThrottledError        wait; the service has had too much
   TransientError        try again; the service or the network failed
   ConflictError         read again; somebody else changed it
   RejectedDataError     look at the data; the service refused this content
@@ -13,13 +13,16 @@ ApiwardError
 Every message names the thing and the place, every error carries a remedy, and none carries a secret.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
+    DecodeError,
+    DeserializationError,
     HttpResponseError,
+    SerializationError,
     ServiceRequestError,
     ServiceResponseError,
 )
@@ -28,6 +31,7 @@ _SIGN_IN = (
     "Check the credential settings (credential, tenant_id, client_id and its secret or certificate); with 'developer', "
     "sign in again with: az login"
 )
+_UNREAD = "The answer could not be read; it may have been done. Look, then try again."
 
 
 class ApiwardError(Exception):
@@ -57,11 +61,7 @@ class AccessError(ApiwardError):
 
 
 class ThrottledError(ApiwardError):
-    """The service asked to wait longer than we may. `retry_after` is in seconds, None when it did not say."""
-
-    def __init__(self, message: str, *, remedy: str, retry_after: float | None = None) -> None:
-        super().__init__(message, remedy=remedy)
-        self.retry_after = retry_after
+    """The service asked to wait longer than we may."""
 
 
 class TransientError(ApiwardError):
@@ -99,6 +99,16 @@ def azure_errors(doing: str) -> Iterator[None]:
         yield
     except AzureError as error:
         raise from_azure(error, doing) from error
+    except DeserializationError as error:  # no AzureError, nor is the next
+        raise TransientError(
+            f"The answer holds what the SDK cannot read while {doing}: {_innermost(error)}.",
+            remedy="A write may have been done. Look at the resource in the portal; if all is well there, report this.",
+        ) from error
+    except SerializationError as error:
+        raise RejectedDataError(
+            f"The SDK cannot write a value while {doing}: {_innermost(error)}.",
+            remedy="Nothing was sent. Correct the value.",
+        ) from error
 
 
 def from_azure(error: AzureError, doing: str) -> ApiwardError:
@@ -107,6 +117,8 @@ def from_azure(error: AzureError, doing: str) -> ApiwardError:
         return AccessError(f"Sign-in failed while {doing}: {_sign_in_problem(error)}.", remedy=_SIGN_IN)
     if isinstance(error, HttpResponseError) and error.status_code is not None:
         return _from_status(error, error.status_code, doing)
+    if isinstance(error, DecodeError):
+        return TransientError(f"{_first_line(error)} while {doing}.", remedy=_UNREAD)
     if isinstance(error, ServiceRequestError | ServiceResponseError):
         return TransientError(
             f"The service could not be reached while {doing}: {_first_line(error)}.",
@@ -117,7 +129,9 @@ def from_azure(error: AzureError, doing: str) -> ApiwardError:
 
 def _from_status(error: HttpResponseError, status: int, doing: str) -> ApiwardError:
     said = f"HTTP {status} while {doing}: {_first_line(error)}."
-    if status == 401:  # noqa: PLR2004 - the HTTP status codes are clearer as numbers
+    if status < 400:  # noqa: PLR2004 - the HTTP status codes are clearer as numbers
+        return TransientError(said, remedy=_UNREAD)
+    if status == 401:  # noqa: PLR2004
         return AccessError(said, remedy=_SIGN_IN)
     if status == 403:  # noqa: PLR2004
         return AccessError(said, remedy="Grant the identity the role that the message names, at that scope.")
@@ -126,21 +140,22 @@ def _from_status(error: HttpResponseError, status: int, doing: str) -> ApiwardEr
     if status in (409, 412):
         return ConflictError(said, remedy="Read it again and repeat on what it says now.")
     if status == 429:  # noqa: PLR2004
-        return ThrottledError(said, remedy="Wait, then try again.", retry_after=_retry_after(error))
+        return ThrottledError(said, remedy="Wait, then try again.")
     if (status >= 500 and status != 501) or status == 408:  # noqa: PLR2004
         return TransientError(said, remedy="Try again later.")
     return RejectedDataError(said, remedy="The request has to change before it can succeed.")
 
 
-def _retry_after(error: HttpResponseError) -> float | None:
-    headers: Mapping[str, str] = getattr(error.response, "headers", {})
-    value = headers.get("Retry-After", "")
-    return float(value) if value.replace(".", "", 1).isdigit() else None
-
-
 def _first_line(error: AzureError) -> str:
     message = (error.message or str(error)).strip()
     return message.splitlines()[0].rstrip(".") if message else type(error).__name__
+
+
+def _innermost(error: BaseException) -> str:
+    """What the SDK met; its own words around that may quote the whole document."""
+    while isinstance(error, DeserializationError | SerializationError) and error.__context__ is not None:
+        error = error.__context__
+    return str(error).rstrip(".") or type(error).__name__
 
 
 def _sign_in_problem(error: AzureError) -> str:

@@ -1,4 +1,4 @@
-"""Files and folders that nobody but their owner may read: they hold resource ids, findings and plans."""
+"""Files and folders that nobody but their owner may read: they hold resource ids, findings, plans and keys."""
 
 from pathlib import Path
 
@@ -38,5 +38,5 @@ def private_file(path: Path) -> Path:
 def _unusable(kind: str, path: Path, error: OSError) -> ConfigurationError:
     return ConfigurationError(
         f"The {kind} {path} cannot be made or written: {error.strerror}.",
-        remedy="Make its folder writable, or set state_dir to another one.",
+        remedy="Make its folder writable, or name another one (state_dir in the settings).",
     )

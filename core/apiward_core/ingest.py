@@ -7,7 +7,7 @@ longer ones are cut by the service without a word, so they are cut here with a m
 import gzip
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
@@ -40,8 +40,6 @@ class SendReport:
     sent: int = 0
     dead: int = 0
     cut: int = 0
-    batches: int = 0
-    reasons: list[str] = field(default_factory=list)
 
 
 class LogSink(Protocol):
@@ -63,8 +61,9 @@ class WorkspaceSink:
     def send(self, table: Table, rows: Iterable[Row]) -> SendReport:
         """Send the rows in as few calls as the limit allows.
 
-        A row that the service refuses for its content becomes a dead letter. Raises AccessError, ThrottledError,
-        TransientError and MissingError when nothing more can be sent; rows after the failed call were not sent then.
+        A row that is too large for a call of its own, by our count or by the service's (413), becomes a dead letter.
+        Raises AccessError, ThrottledError, TransientError and MissingError, and RejectedDataError when the service
+        refuses the content of a call for any other reason; rows of the failed call and after it were not sent then.
         """
         report = SendReport()
         for batch in pack(self._serialise(table, rows, report)):
@@ -91,7 +90,6 @@ class WorkspaceSink:
             self._bisect(table, batch, report, error)
         else:
             report.sent += len(batch)
-            report.batches += 1
 
     def _bisect(self, table: Table, batch: list[bytes], report: SendReport, error: ApiwardError) -> None:
         if len(batch) == 1:
@@ -104,7 +102,6 @@ class WorkspaceSink:
     def _bury(self, table: Table, row: bytes, reason: str, report: SendReport) -> None:
         self._dead_letters.add(table.stream, row, reason)
         report.dead += 1
-        report.reasons.append(f"{table.name}: {reason}")
 
 
 def serialise(row: Row) -> tuple[bytes, int]:

@@ -14,11 +14,19 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from apiward_core import clouds
 from apiward_core.arm_id import ArmId
 from apiward_core.errors import ApiwardError, ConfigurationError
 
 DEFAULT_FILE = Path("apiward.toml")
 _WORKSPACE_TYPE = "microsoft.operationalinsights/workspaces"
+
+
+def _cloud(name: str) -> str:
+    try:
+        return name if name == "custom" else clouds.named(name).name
+    except ApiwardError as error:
+        raise ValueError(str(error)) from error
 
 
 def _arm_id(text: str) -> str:
@@ -55,7 +63,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="APIWARD_", extra="forbid", frozen=True)
 
-    cloud: str = Field("public", description="`public`, `usgov`, or `custom` (then `arm_endpoint` is needed).")
+    cloud: Annotated[str, AfterValidator(_cloud)] = Field(
+        "public", description="`public`, `usgov`, or `custom` (then `arm_endpoint` is needed)."
+    )
     arm_endpoint: HttpsUrl | None = Field(
         None, description="ARM endpoint of a custom cloud; its other endpoints are read from its metadata."
     )
@@ -124,6 +134,8 @@ class Settings(BaseSettings):
     def _is_consistent(self) -> Self:
         if (self.cloud == "custom") != (self.arm_endpoint is not None):
             raise ValueError("cloud = 'custom' and arm_endpoint go together: set both or neither")
+        if self.cloud != "custom" and self.logs_endpoint is not None:
+            raise ValueError("logs_endpoint needs cloud = 'custom': tokens for Azure go to Azure's own endpoints only")
         needed = {
             "client_secret": ("tenant_id", "client_id", "client_secret"),
             "client_certificate": ("tenant_id", "client_id", "client_certificate"),
@@ -199,6 +211,10 @@ def _validated(kind: type[Settings], values: dict[str, Any]) -> Settings:
     except ValueError as error:
         raise ConfigurationError(
             f"{DEFAULT_FILE} cannot be read: {error}.", remedy="Correct its TOML, or remove it."
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"{DEFAULT_FILE} cannot be read: {error.strerror}.", remedy="Make it readable, or remove it."
         ) from error
 
 

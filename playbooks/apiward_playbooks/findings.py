@@ -26,8 +26,9 @@ ApiRecommendationHistory()
 _LATEST = """
 ApiRecommendationHistory()
 | where FindingId in (finding_ids)
-| summarize arg_max(Revision, State, ChangeType, StateCause, StateChanged, ResourceId) by FindingId
-"""
+| summarize arg_max(Revision, State, ChangeType, StateCause, StateChanged, ResourceId) by FindingId, FirstSeen
+| summarize arg_max(FirstSeen, State, ChangeType, StateCause, StateChanged, ResourceId) by FindingId
+"""  # the connector counts revisions anew, with a new FirstSeen, when its state was lost
 _ROUNDING = timedelta(milliseconds=1)  # the service keeps 100 ns, we microseconds
 
 

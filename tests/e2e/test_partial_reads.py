@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from azure.mgmt.apimanagement.models import ApiUpdateContract
 
 from apiward.demo import Demo
@@ -74,12 +75,19 @@ class Tenant:
         """The admin deletes every role assignment of an identity at exactly this scope."""
         principal = self.raised.demo.lab.object_id(identity)
         with self.raised.demo.app("admin") as admin:
-            arm = admin.clients.arm()
             path = f"{scope}/providers/Microsoft.Authorization/roleAssignments"
-            held = [entry for entry in arm.list(path, api_version=ROLE_VERSION) if is_of(entry, principal, scope)]
+            listed = admin.clients.arm().get(path, api_version=ROLE_VERSION)["value"]
+            held = [entry for entry in listed if is_of(entry, principal, scope)]
             assert held
+            token = admin.clients.credential.get_token(admin.clients.cloud.arm_scope).token
             for entry in held:
-                arm.delete(entry["id"], api_version=ROLE_VERSION)
+                requests.delete(
+                    admin.clients.cloud.arm_endpoint + entry["id"],
+                    params={"api-version": ROLE_VERSION},
+                    headers={"Authorization": f"Bearer {token}"},
+                    verify=str(self.raised.lab.ca_bundle),
+                    timeout=30,
+                ).raise_for_status()
         self.taken += held
         self.raised.lab.clock.advance(FELT)
 

@@ -156,9 +156,6 @@ class FrozenClock:
     def now(self) -> datetime:
         return self.moment
 
-    def sleep(self, seconds: float) -> None:
-        self.moment += timedelta(seconds=seconds)
-
 
 def engine_for(world: World, store: RunStore, fuse: Fuse, clock: FrozenClock | None = None) -> Engine:
     """An engine on the world, with a fuse in everything that it does."""

@@ -1,5 +1,6 @@
 """apiward infra: what has to exist in the workspace."""
 
+import shlex
 import sys
 from typing import Annotated
 
@@ -30,5 +31,12 @@ def deploy(
     if as_json:
         console.emit(made)
         return
-    sys.stdout.write(f"export APIWARD_INGESTION_ENDPOINT={made.ingestion_endpoint}\n")
-    sys.stdout.write(f"export APIWARD_DCR_IMMUTABLE_ID={made.dcr_immutable_id}\n")
+    sys.stdout.write(shell_exports(made))
+
+
+def shell_exports(made: workspace.Ingestion) -> str:
+    """Lines for a shell that set what `apiward ingest` needs."""
+    return (
+        f"export APIWARD_INGESTION_ENDPOINT={shlex.quote(made.ingestion_endpoint)}\n"
+        f"export APIWARD_DCR_IMMUTABLE_ID={shlex.quote(made.dcr_immutable_id)}\n"
+    )

@@ -10,6 +10,7 @@ import typer
 from apiward import console
 from apiward.commands.options import AsJson
 from apiward.lab_process import DESCRIPTOR, LabHandle, LabProcess
+from apiward_core.files import private_folder
 
 app = typer.Typer(help="A local Azure that the real SDKs talk to.", no_args_is_help=True)
 
@@ -23,7 +24,7 @@ def up(
     descriptor: Descriptor = DESCRIPTOR,
 ) -> None:
     """Start a lab and serve until Ctrl-C."""
-    descriptor.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(descriptor.parent)
     process = LabProcess(estate=estate, port=port, descriptor=descriptor)
     with process as lab:
         console.say(f"The lab is up at {lab.descriptor['base_url']}. In another terminal:")

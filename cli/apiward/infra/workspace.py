@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
 
+from azure.core.exceptions import HttpResponseError
+
 from apiward_core.arm import ArmClient
 from apiward_core.arm_id import ArmId
-from apiward_core.errors import RejectedDataError
+from apiward_core.errors import ConfigurationError, ConflictError, RejectedDataError
 from apiward_core.tables import DCR_API_VERSION, TABLES_API_VERSION, all_tables, data_collection_rule
 
 DCR_NAME = "dcr-apiward"
@@ -35,8 +37,10 @@ def deploy(
 ) -> Ingestion:
     """Create or update everything, and let each of `publishers` (object ids of service principals) send rows.
 
-    Raises the errors of `apiward_core.errors`. `on_step` is told what is being done.
+    Raises the errors of `apiward_core.errors`, ConfigurationError before anything is made when a publisher is no object
+    id. `on_step` is told what is being done.
     """
+    principals = [_object_id(publisher) for publisher in publishers]
     location = arm.get(workspace.text, api_version=_WORKSPACE_VERSION)["location"]
     for table in all_tables().values():
         on_step(f"table {table.name}")
@@ -48,7 +52,7 @@ def deploy(
     )
     body = data_collection_rule(workspace_id=workspace.text, location=location)
     rule = arm.put(rule_id, body, api_version=DCR_API_VERSION)
-    for principal in publishers:
+    for principal in principals:
         on_step(f"role Monitoring Metrics Publisher for {principal}")
         _let_publish(arm, rule_id, principal, workspace.subscription_id)
     return _ingestion(rule_id, rule["properties"])
@@ -61,7 +65,26 @@ def _let_publish(arm: ArmClient, rule_id: str, principal: str, subscription_id: 
         "properties": {"roleDefinitionId": role, "principalId": principal, "principalType": "ServicePrincipal"},
     }
     assignments = f"{rule_id}/providers/Microsoft.Authorization/roleAssignments"
-    arm.put(f"{assignments}/{name}", body, api_version=_ROLE_VERSION)
+    try:
+        arm.put(f"{assignments}/{name}", body, api_version=_ROLE_VERSION)
+    except ConflictError as error:  # somebody gave the role already, by an assignment of another name
+        if not _is_assigned(error):
+            raise
+
+
+def _object_id(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{text!r} is no object id of an identity.",
+            remedy="Give the object id (principal id) that Entra shows for the managed identity or service principal.",
+        ) from error
+
+
+def _is_assigned(error: ConflictError) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, HttpResponseError) and getattr(cause.error, "code", "") == "RoleAssignmentExists"
 
 
 def _ingestion(rule_id: str, properties: dict[str, Any]) -> Ingestion:

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +73,6 @@ class SetClock:
     def now(self) -> datetime:
         return self.moment
 
-    def sleep(self, seconds: float) -> None:
-        self.moment += timedelta(seconds=seconds)
-
 
 class Estate:
     """A source and its metadata; `pages` of a subscription hold pages, and an error where reading breaks off."""
@@ -110,7 +107,7 @@ class MemorySink:
             self._before(table)
         taken = list(rows)
         self.sent += [(table.name, row) for row in taken]
-        return SendReport(sent=len(taken), batches=1)
+        return SendReport(sent=len(taken))
 
     def rows(self, table: str) -> list[Row]:
         return [row for name, row in self.sent if name == table]

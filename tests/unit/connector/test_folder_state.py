@@ -1,8 +1,12 @@
+import hashlib
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
+import zstandard
 
 from apiward_connector.folder_state import FolderStateStore
 from apiward_connector.state import ChangeType, Entry, ScopeState
@@ -79,6 +83,42 @@ def test_a_file_that_is_no_good_state_is_refused_and_kept(
     with pytest.raises(ConflictError):
         states.save(SCOPE, STATE, None)
     assert path.read_bytes() == spoilt
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda state: next(iter(state["entries"].values()))["finding"].update(new_field=1),
+        lambda state: next(iter(state["entries"].values())).pop("first_seen"),
+        lambda state: state.pop("watermark"),
+        lambda state: state.update(pending=[["f", "Vanished"]]),
+    ],
+    ids=["another field", "one field less", "one part less", "another kind of change"],
+)
+def test_a_state_of_another_build_is_refused_by_name(tmp_path: Path, spoil: Callable[[Any], object]) -> None:
+    states = store(tmp_path)
+    states.save(SCOPE, STATE, None)
+    path = state_file(tmp_path)
+    path.write_bytes(rewritten(path.read_bytes(), spoil))
+    with pytest.raises(ConfigurationError, match=f"{path.name}.*another build"):
+        states.load(SCOPE)
+
+
+def rewritten(data: bytes, change: Callable[[Any], object]) -> bytes:
+    head, _, body = data.partition(b"\n")
+    document = orjson.loads(zstandard.ZstdDecompressor().decompress(body))
+    change(document["state"])
+    body = zstandard.ZstdCompressor().compress(orjson.dumps(document))
+    return b" ".join((*head.split()[:2], hashlib.sha256(body).hexdigest().encode())) + b"\n" + body
+
+
+def test_what_is_kept_is_private(tmp_path: Path) -> None:
+    states = store(tmp_path / "state" / "connector")
+    states.save(SCOPE, STATE, states.save(SCOPE, ScopeState(), None))
+    kept = sorted((tmp_path / "state" / "connector").iterdir())
+    assert {path.suffix for path in kept} == {".state", ".sqlite"}
+    assert {path.stat().st_mode & 0o777 for path in kept} == {0o600}
+    assert {folder.stat().st_mode & 0o777 for folder in list(kept[0].parents)[:2]} == {0o700}
 
 
 def test_a_state_under_the_name_of_another_scope_is_refused(tmp_path: Path) -> None:

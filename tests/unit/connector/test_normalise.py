@@ -148,6 +148,7 @@ def test_an_exemption_is_told_by_its_cause() -> None:
 def test_times_are_utc_with_microseconds_and_empty_when_they_are_none() -> None:
     found = finding(assessment(statusChangeDate="2021-04-12T09:07:18.6759138Z", firstEvaluationDate="yesterday"))
     assert (found.state_changed, found.first_evaluated) == ("2021-04-12T09:07:18.675913Z", "")
+    assert finding(assessment(statusChangeDate="0001-01-01T00:00:00+01:00")).state_changed == ""
 
 
 def test_values_of_the_wrong_type_are_absorbed() -> None:
@@ -174,6 +175,12 @@ def test_what_may_be_about_apis_and_cannot_be_read_is_reported(item: Any, reason
     result = normaliser(METADATA).normalise(item)
     assert isinstance(result, Unreadable)
     assert reason in result.why
+
+
+@pytest.mark.parametrize("name", ["orders%20v1", "get {id}", "a|b", 'say "hi"'])
+def test_an_oddly_named_api_is_recorded_under_its_name(name: str) -> None:
+    found = finding(assessment(f"{SERVICE}/apis/{name}"))
+    assert (found.resource_name, found.api_name, found.service_id) == (name, name, SERVICE.lower())
 
 
 def test_what_is_not_about_apis_may_be_unreadable() -> None:

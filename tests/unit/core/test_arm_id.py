@@ -52,6 +52,8 @@ def test_ids_without_a_provider(text: str, kind: str) -> None:
         f"{SERVICE}/apis/orders\\..",
         f"{SERVICE}/apis/or\nders",
         f"{SERVICE}/apis/ orders",
+        f"{SERVICE}/apis /orders",
+        f"{SERVICE}/apis/orders ",
         SERVICE + "/apis/" + "x" * 2048,
         f"https://example.invalid{SERVICE}",
     ],
@@ -73,3 +75,31 @@ def test_an_id_outside_the_allowed_scopes_is_refused_with_both_named() -> None:
         ArmId.parse(SERVICE).require_within([allowed])
     with pytest.raises(GuardrailError, match="none"):
         ArmId.parse(SERVICE).require_within([])
+
+
+def test_an_extension_of_an_allowed_resource_is_refused() -> None:
+    allowed = ArmId.parse(SERVICE)
+    prod = ArmId.parse(f"{SERVICE}/providers/Microsoft.ApiManagement/service/apim-prod/apis/payments")
+    with pytest.raises(GuardrailError, match="extension of another resource"):
+        prod.require_within([allowed])
+    assert ArmId.parse(f"{SERVICE}/apis/orders").require_within([allowed]).name == "orders"
+
+
+ODD_NAMES = ["orders%20v1", "get {id}", "a|b", 'a"b', "a^b", "a`b", "<a>", "a?b", "a#b", "a\\b", " padded "]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_an_odd_name_can_be_read_and_not_acted_on(name: str) -> None:
+    text = f"{SERVICE}/apis/{name}"
+    read = ArmId.read(text)
+    assert (read.text, read.names) == (text, ("apim-orders", name))
+    with pytest.raises(RejectedDataError, match="is no ARM id"):
+        ArmId.parse(text)
+    with pytest.raises(RejectedDataError, match="is no ARM id"):
+        read.require_within([ArmId.parse(SERVICE)])
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x7fb", "..", " .. ", " ", "x" * 2048])
+def test_what_is_no_name_at_all_is_not_read_either(name: str) -> None:
+    with pytest.raises(RejectedDataError, match="is no ARM id"):
+        ArmId.read(f"{SERVICE}/apis/{name}/operations/get")

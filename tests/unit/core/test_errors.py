@@ -3,15 +3,26 @@
 from typing import Any, cast
 
 import pytest
-from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ServiceRequestError
+from azure.core.exceptions import (
+    ClientAuthenticationError,
+    DeserializationError,
+    HttpResponseError,
+    SerializationError,
+    ServiceRequestError,
+)
+from azure.mgmt.apimanagement import ApiManagementClient
+from azure.mgmt.securityinsight import SecurityInsights
 
 from apiward_core import errors
 from apiward_core.errors import ApiwardError, azure_errors
+from tests.unit.connector.transport import Credential
+from tests.unit.core.web import JSON, Web
+
+SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 
 
 class _Response:
     reason = "because"
-    headers = {"Retry-After": "17"}  # noqa: RUF012 - a fake with the one attribute that is read
 
     def __init__(self, status_code: int) -> None:
         self.status_code = status_code
@@ -24,6 +35,7 @@ def _http(status: int) -> HttpResponseError:
 @pytest.mark.parametrize(
     ("raised", "kind"),
     [
+        (_http(200), errors.TransientError),
         (_http(400), errors.RejectedDataError),
         (_http(401), errors.AccessError),
         (_http(403), errors.AccessError),
@@ -37,6 +49,8 @@ def _http(status: int) -> HttpResponseError:
         (_http(503), errors.TransientError),
         (ClientAuthenticationError("bad credential"), errors.AccessError),
         (ServiceRequestError("no route"), errors.TransientError),
+        (DeserializationError("no date"), errors.TransientError),
+        (SerializationError("no number"), errors.RejectedDataError),
     ],
 )
 def test_kind_by_status(raised: Exception, kind: type[ApiwardError]) -> None:
@@ -47,10 +61,25 @@ def test_kind_by_status(raised: Exception, kind: type[ApiwardError]) -> None:
     assert "and more" not in str(seen.value)
 
 
-def test_a_throttled_answer_keeps_how_long_to_wait() -> None:
-    with pytest.raises(errors.ThrottledError) as seen, azure_errors("reading"):
-        raise _http(429)
-    assert seen.value.retry_after == 17
+def test_a_success_whose_answer_is_cut_may_have_been_done() -> None:
+    cut = Web((200, JSON, b'{"properties":{"protocols":["ht'))
+    with (
+        pytest.raises(errors.TransientError, match="may have been done"),
+        ApiManagementClient(Credential(), SUBSCRIPTION, transport=cut.transport()) as client,
+        azure_errors("reading the API"),
+    ):
+        client.api.get("rg", "service", "api")
+
+
+def test_a_value_that_the_sdk_cannot_read_is_told_without_the_document() -> None:
+    odd = Web((200, JSON, b'{"properties":{"title":"hunter2","firstActivityTimeUtc":"n/a"}}'))
+    with (
+        pytest.raises(errors.RejectedDataError, match=r"while reading the incident: .*N/A") as seen,
+        SecurityInsights(Credential(), SUBSCRIPTION, transport=odd.transport()) as client,
+        azure_errors("reading the incident"),
+    ):
+        client.incidents.get("rg", "workspace", "incident")
+    assert "hunter2" not in str(seen.value)
 
 
 def test_other_exceptions_pass_unchanged() -> None:

@@ -6,7 +6,14 @@ import orjson
 import pytest
 from azure.monitor.ingestion import LogsIngestionClient
 
-from apiward_core.errors import AccessError, ApiwardError, MissingError, ThrottledError, TransientError
+from apiward_core.errors import (
+    AccessError,
+    ApiwardError,
+    MissingError,
+    RejectedDataError,
+    ThrottledError,
+    TransientError,
+)
 from apiward_core.ingest import CUT_MARKER, MAX_BODY, MAX_FIELD, SendReport, WorkspaceSink, serialise
 from apiward_core.tables import HEALTH, all_tables
 from tests.unit.connector.transport import Credential, Replies
@@ -46,7 +53,7 @@ class Workspace:
 def test_rows_go_in_one_compressed_call_to_the_stream_of_the_table() -> None:
     workspace = Workspace(DONE)
     report = workspace.send([{"Pages": 1}, {"Pages": 2}])
-    assert (report.sent, report.dead, report.batches) == (2, 0, 1)
+    assert (report.sent, report.dead) == (2, 0)
     [request] = workspace.transport.requests
     assert request.url.startswith(
         f"https://contoso.ingest.monitor.azure.com/dataCollectionRules/{RULE}/streams/{TABLE.stream}?"
@@ -63,7 +70,8 @@ def test_nothing_to_send_is_no_call() -> None:
 def test_rows_that_do_not_fit_one_call_take_more() -> None:
     rows = [{"Pages": number, "Unread": ["x" * 60_000]} for number in range(40)]
     workspace = Workspace(DONE, DONE, DONE)
-    assert workspace.send(rows).batches == 3
+    assert workspace.send(rows).sent == 40
+    assert len(workspace.bodies()) == 3
     assert [row for body in workspace.bodies() for row in body] == rows
     assert all(len(orjson.dumps(body)) <= MAX_BODY for body in workspace.bodies())
 
@@ -72,7 +80,7 @@ def test_a_refused_batch_is_halved_until_one_row_is_left_which_is_kept() -> None
     workspace = Workspace(TOO_LARGE, TOO_LARGE, DONE, TOO_LARGE, DONE)
     report = workspace.send([{"Pages": number} for number in range(4)])
     assert [len(body) for body in workspace.bodies()] == [4, 2, 1, 1, 2]
-    assert (report.sent, report.dead, report.batches) == (3, 1, 2)
+    assert (report.sent, report.dead) == (3, 1)
     [(stream, row, reason)] = workspace.kept.letters
     assert (stream, row) == (TABLE.stream, {"Pages": 1})
     assert "HTTP 413" in reason
@@ -87,7 +95,14 @@ def test_a_row_beyond_the_limit_is_kept_and_not_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "error"), [(403, AccessError), (404, MissingError), (429, ThrottledError), (503, TransientError)]
+    ("status", "error"),
+    [
+        (400, RejectedDataError),
+        (403, AccessError),
+        (404, MissingError),
+        (429, ThrottledError),
+        (503, TransientError),
+    ],
 )
 def test_a_failed_call_ends_the_sending(status: int, error: type[ApiwardError]) -> None:
     workspace = Workspace((status, {"error": {"code": "X", "message": "no"}}), DONE)

@@ -23,6 +23,9 @@ WORKSPACE = (
     [
         ({"cloud": "custom"}, "arm_endpoint go together"),
         ({"arm_endpoint": "https://arm.example.invalid"}, "arm_endpoint go together"),
+        ({"cloud": "china", "logs_endpoint": "https://logs.example.invalid"}, "retired Sentinel"),
+        ({"cloud": "germany"}, "public, usgov, or 'custom'"),
+        ({"logs_endpoint": "https://logs.example.invalid"}, "logs_endpoint needs cloud = 'custom'"),
         ({"cloud": "custom", "arm_endpoint": "http://arm.example.invalid"}, "must be https"),
         ({"credential": "client_secret", "tenant_id": TENANT}, "also needs client_id, client_secret"),
         ({"credential": "workload_identity"}, "also needs tenant_id, client_id, federated_token_file"),
@@ -80,6 +83,14 @@ def _loaded(folder: Path, **environment: str) -> str:
         check=True,
     )
     return done.stdout.strip()
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that even root cannot read")
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "apiward.toml").symlink_to("/proc/self/mem")
+    program = "from apiward_core.settings import load_settings\nload_settings()"
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "ConfigurationError: apiward.toml cannot be read: Input/output error." in done.stderr
 
 
 def test_the_environment_overrides_the_file(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from html import unescape
 from typing import Any, cast
 
 import pytest
@@ -244,4 +245,4 @@ def test_the_evidence_of_hundreds_of_findings_fits_one_comment(desk: Desk, incid
     assert closer(incidents, *many).close_if_done("mine").may_close
     [comment] = desk.comments.values()
     assert 20_000 < len(comment) <= 30_000
-    assert re.search(r"<li>and \d+ more, see DefenderApiRemediation_CL</li></ul>$", comment)
+    assert re.search(r"<li>and \d+ more, see DefenderApiRemediation_CL</li></ul>$", unescape(comment))

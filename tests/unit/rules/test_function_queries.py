@@ -41,6 +41,21 @@ def test_current_is_the_newest_row_of_a_revision(rows: Rows, order: tuple[int, .
     assert [found["Owner"] for found in rows.query(CURRENT)] == ["0 days ago"]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_current_follows_a_state_that_was_started_anew(rows: Rows, order: int) -> None:
+    old = row(Revision=5, ChangeType="Snapshot", State="Healthy", FirstSeen=(NOW - 90 * 24 * HOUR).isoformat())
+    anew = row(Revision=1, ChangeType="New", State="Unhealthy", FirstSeen=(NOW - HOUR).isoformat())
+    for sent, hours in [(old, 30), (anew, 1)][::order]:
+        rows.send(sent, observed=NOW - hours * HOUR)
+    assert [(found["Revision"], found["State"]) for found in rows.query(CURRENT)] == [(1, "Unhealthy")]
+
+
+def test_current_leaves_out_what_is_gone_since_the_state_was_started_anew(rows: Rows) -> None:
+    rows.send(row(Revision=5, ChangeType="Snapshot", FirstSeen=(NOW - 90 * 24 * HOUR).isoformat()))
+    rows.send(row(Revision=2, ChangeType="Removed", FirstSeen=(NOW - HOUR).isoformat()))
+    assert rows.query(CURRENT) == []
+
+
 def test_current_leaves_out_what_is_gone_and_shows_what_came_back(rows: Rows) -> None:
     rows.send(row("gone"), row("back"))
     rows.send(row("gone", Revision=2, ChangeType="Removed"), row("back", Revision=2, ChangeType="Removed"))

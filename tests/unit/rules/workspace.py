@@ -38,6 +38,7 @@ def row(finding: str = "f1", *, service: str = "contoso", **changes: Any) -> dic
         "FindingId": finding,
         "Revision": 1,
         "ChangeType": "New",
+        "FirstSeen": (NOW - 7 * 24 * HOUR).isoformat(),
         "RecommendationKey": KEY,
         "Recommendation": "apim-encrypted-protocols",
         "RecommendationName": "API Management APIs should use only encrypted protocols",

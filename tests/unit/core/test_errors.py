@@ -74,7 +74,7 @@ def test_a_success_whose_answer_is_cut_may_have_been_done() -> None:
 def test_a_value_that_the_sdk_cannot_read_is_told_without_the_document() -> None:
     odd = Web((200, JSON, b'{"properties":{"title":"hunter2","firstActivityTimeUtc":"n/a"}}'))
     with (
-        pytest.raises(errors.RejectedDataError, match=r"while reading the incident: .*N/A") as seen,
+        pytest.raises(errors.TransientError, match=r"while reading the incident: .*N/A") as seen,
         SecurityInsights(Credential(), SUBSCRIPTION, transport=odd.transport()) as client,
         azure_errors("reading the incident"),
     ):

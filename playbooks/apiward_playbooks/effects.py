@@ -44,7 +44,7 @@ class AzureEffects:
         report = self._sink.send(all_tables()[REMEDIATION], [row.as_row() for row in rows])
         if report.dead:
             raise IncompleteError(
-                f"{report.dead} audit rows were refused and kept as dead letters.",
+                f"Audit rows that were refused and are kept as dead letters: {report.dead}.",
                 remedy="Look into the dead letters; nothing more is changed without an audit row.",
             )
 

@@ -168,3 +168,13 @@ def test_record_ids_differ_by_revision_content_and_snapshot_day() -> None:
         for day in (20, 21)
     }
     assert len(ids) == 9
+
+
+def test_a_row_of_a_state_that_was_begun_anew_is_another_row() -> None:
+    before = Entry(UNHEALTHY, first_seen="2026-11-01T08:00:00.000000Z", row_day="2026-11-01")
+    after = replace(before, first_seen="2026-11-20T08:00:00.000000Z")
+    seen = {
+        recommendation_row(entry, ChangeType.NEW, observed="2026-11-20T08:00:00.000000Z", run_id="r")["RecordId"]
+        for entry in (before, after)
+    }
+    assert len(seen) == 2

@@ -112,15 +112,7 @@ def test_a_refused_write_stops_with_the_reason() -> None:
             raise RejectedDataError("the service said no.", remedy="Ask.")
 
     world, run = planned(1)
-    store = MemoryStore()
-    store.add(approve(run))
-    engine = Engine(
-        store=store,
-        effects=Refusing(world, Fuse()),
-        clock=FrozenClock(),
-        confirm_within=timedelta(hours=1),
-        describe=lambda _: None,
-    )
+    engine = _engine_with(approve(run), Refusing(world, Fuse()))
     ended = engine.advance(run.id)
     assert (ended.state, ended.problem) == (State.APPLY_FAILED, "the service said no. Ask.")
 
@@ -179,15 +171,7 @@ def test_a_run_that_did_not_verify_is_verified_again_and_says_so_once() -> None:
             healthy = world.values[resource] == run.plan.changes[0].after and not world.agrees
             return Evidence(healthy, {}, "looked")
 
-    store = MemoryStore()
-    store.add(approve(run))
-    engine = Engine(
-        store=store,
-        effects=Reverting(world, Fuse()),
-        clock=FrozenClock(),
-        confirm_within=timedelta(hours=1),
-        describe=lambda _: None,
-    )
+    engine = _engine_with(approve(run), Reverting(world, Fuse()))
     assert engine.advance(run.id).state == State.UNVERIFIED
     rows = len(world.audit)
     assert engine.advance(run.id).state == State.UNVERIFIED
@@ -228,7 +212,7 @@ class Stumbling(WorldEffects):
         super().send_comment(comment)
 
 
-def _stumbling(world: World, run: Run, effects: WorldEffects, clock: FrozenClock | None = None) -> Engine:
+def _engine_with(run: Run, effects: WorldEffects, clock: FrozenClock | None = None) -> Engine:
     store = MemoryStore()
     store.add(run)
     return Engine(
@@ -246,7 +230,7 @@ DOWN = TransientError("no route.", remedy="Try again.")
 
 def test_a_write_that_arrived_without_an_answer_can_be_rolled_back() -> None:
     world, run = planned(1)
-    engine = _stumbling(world, approve(run), Stumbling(world, arrives=True, write=[DOWN], observe=[None, None, GONE]))
+    engine = _engine_with(approve(run), Stumbling(world, arrives=True, write=[DOWN], observe=[None, None, GONE]))
     with pytest.raises(TransientError):
         engine.advance(run.id)
     assert engine.advance(run.id).state == State.PARTIALLY_APPLIED
@@ -258,7 +242,7 @@ def test_a_write_that_arrived_without_an_answer_can_be_rolled_back() -> None:
 def test_an_applied_run_is_not_written_later_than_its_plan_allows() -> None:
     world, run = planned(1)
     clock = FrozenClock()
-    engine = _stumbling(world, approve(run), Stumbling(world, write=[DOWN]), clock)
+    engine = _engine_with(approve(run), Stumbling(world, write=[DOWN]), clock)
     with pytest.raises(TransientError):
         engine.advance(run.id)
     clock.moment += timedelta(days=60)
@@ -270,7 +254,7 @@ def test_an_applied_run_is_not_written_later_than_its_plan_allows() -> None:
 def test_a_refused_comment_does_not_stop_a_run_and_is_on_record() -> None:
     world, run = planned(1)
     refusal = AccessError("HTTP 403 while commenting.", remedy="Grant it.")
-    engine = _stumbling(world, approve(run), Stumbling(world, comment=[refusal] * 9))
+    engine = _engine_with(approve(run), Stumbling(world, comment=[refusal] * 9))
     ended = engine.advance(run.id)
     assert ended.state == State.CLOSED
     assert not ended.outbox
@@ -281,7 +265,7 @@ def test_a_refused_comment_does_not_stop_a_run_and_is_on_record() -> None:
 
 def test_a_resource_that_is_gone_when_verified_leaves_the_run_unverified() -> None:
     world, run = planned(1)
-    ended = _stumbling(world, approve(run), Stumbling(world, verify=[GONE])).advance(run.id)
+    ended = _engine_with(approve(run), Stumbling(world, verify=[GONE])).advance(run.id)
     assert (ended.state, ended.evidence) == (State.UNVERIFIED, Evidence(False, {}, str(GONE)))
 
 

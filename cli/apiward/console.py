@@ -37,6 +37,11 @@ def say(text: str = "") -> None:
     out.print(text)
 
 
+def unfolded(text: str) -> None:
+    """One line that is meant to be copied, however narrow the terminal."""
+    out.print(Text(text), soft_wrap=True)
+
+
 def plain(value: object) -> str:
     """A value from outside, made safe for `say`: it may hold what rich would take for markup."""
     return escape(_printable(value))
@@ -84,6 +89,5 @@ def emit(value: Any) -> None:
 
 def complain(error: ApiwardError) -> None:
     """An error, with what to do about it, on standard error."""
-    message = str(error).removesuffix(error.remedy).rstrip()
-    err.print(f"[bold red]{type(error).__name__.removesuffix('Error')}:[/] {plain(message)}")
+    err.print(f"[bold red]{type(error).__name__.removesuffix('Error')}:[/] {plain(error.message)}")
     err.print(f"[bold]What to do:[/] {plain(error.remedy)}")

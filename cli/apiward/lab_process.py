@@ -72,10 +72,6 @@ class LabHandle:
         """Move the lab's clock; everything that falls due happens before this returns."""
         return self._ask("POST", "/_lab/clock", {"advance_seconds": seconds})
 
-    def status(self) -> Mapping[str, Any]:
-        """Requests, unknown routes, and the RBAC actions that each identity used."""
-        return self._ask("GET", "/_lab/status")
-
     def _identity(self, name: str) -> Mapping[str, str]:
         identities: Mapping[str, Mapping[str, str]] = self.descriptor["identities"]
         if name not in identities:
@@ -91,8 +87,8 @@ class LabHandle:
             data=None if body is None else json.dumps(body).encode(),
             headers={"x-lab-key": self.descriptor["control_key"], "Content-Type": "application/json"},
         )
-        trust = ssl.create_default_context(cafile=self.descriptor["ca_bundle"])
         try:
+            trust = ssl.create_default_context(cafile=self.descriptor["ca_bundle"])
             with urlopen(request, timeout=120, context=trust) as answer:  # noqa: S310
                 found: Mapping[str, Any] = json.load(answer)
         except (URLError, OSError) as error:
@@ -118,13 +114,13 @@ class LabProcess:
 
     def __enter__(self) -> LabHandle:
         self._process = subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )  # a session of its own, so that Ctrl-C is told to us alone
         line = self._process.stdout.readline() if self._process.stdout else ""
         if not line:
             raise TransientError(
                 f"The lab ended at once with code {self._process.wait()}.",
-                remedy="Read what it printed; is the extra installed (pip install 'apiward[lab]')?",
+                remedy="Read what it printed above; if modules are missing: pip install 'apiward[lab]'.",
             )
         return LabHandle(json.loads(line))
 
@@ -132,7 +128,9 @@ class LabProcess:
         """Wait until the lab ends, or Ctrl-C ends it. Returns its exit code."""
         try:
             return self._process.wait()
-        except KeyboardInterrupt:  # the terminal told the lab, too
+        except KeyboardInterrupt:
+            if self._process.stdin:
+                self._process.stdin.close()
             return self._process.wait()
 
     def __exit__(

@@ -1,6 +1,7 @@
 """The `apiward` command."""
 
 import logging
+import signal
 import sys
 from typing import Annotated
 
@@ -42,6 +43,7 @@ def main(version: Annotated[bool, typer.Option("--version", help="Print the vers
 def run() -> None:
     """Run the command line; an error of ours is told in two lines and sets the exit code."""
     logging.basicConfig(handlers=[logging.NullHandler()])  # what the SDKs log of a failure, the error says again
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # leave through the context managers
     try:
         app()
     except ApiwardError as error:

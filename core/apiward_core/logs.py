@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from azure.monitor.query import LogsQueryClient, LogsQueryPartialResult, LogsTable
 
-from apiward_core.errors import IncompleteError, azure_errors
+from apiward_core.errors import IncompleteError, MissingError, RejectedDataError, azure_errors
 
 Row = Mapping[str, Any]
 TimeSpan = timedelta | tuple[datetime, datetime]
@@ -33,8 +33,16 @@ class WorkspaceLogs:
         Raises IncompleteError when the service cut the answer (500,000 rows, 64 MB or time), and the other errors of
         `apiward_core.errors`.
         """
-        with azure_errors(f"querying workspace {self._workspace}"):
-            result = self._client.query_workspace(self._workspace, kql, timespan=timespan)
+        try:
+            with azure_errors(f"querying workspace {self._workspace}"):
+                result = self._client.query_workspace(self._workspace, kql, timespan=timespan)
+        except MissingError:
+            raise
+        except RejectedDataError as error:
+            raise RejectedDataError(
+                error.message,
+                remedy="If a function or table is missing: apiward infra deploy, then apiward content apply.",
+            ) from error
         if isinstance(result, LogsQueryPartialResult):
             raise IncompleteError(
                 f"Workspace {self._workspace} answered only in part: {result.partial_error}.",

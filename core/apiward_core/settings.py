@@ -219,5 +219,8 @@ def _validated(kind: type[Settings], values: dict[str, Any]) -> Settings:
 
 
 def _describe(fault: Any) -> str:
-    where = ".".join(str(part) for part in fault["loc"]) or "settings"
-    return f"{where}: {str(fault['msg']).removeprefix('Value error, ').rstrip('.')}"
+    where = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f"there is no setting {where}"
+    said = str(fault["msg"]).removeprefix("Value error, ").rstrip(".")
+    return f"{where}: {said}" if where else said

@@ -17,7 +17,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Start, print the descriptor as one line of JSON, and serve until told to stop."""
     options = _parser().parse_args(arguments)
     told = _pipe_of_signals()
-    with Lab.start(port=options.port, estate=options.estate) as lab:
+    try:
+        started = Lab.start(port=options.port, estate=options.estate)
+    except (OSError, OverflowError) as error:
+        sys.stderr.write(f"the lab cannot listen on port {options.port} of 127.0.0.1: {error}\n")
+        return 1
+    with started as lab:
         line = json.dumps(lab.descriptor())
         if options.descriptor:
             _write_private(options.descriptor, line)

@@ -34,8 +34,7 @@ class Lab:
     """A local Azure. Use it as a context manager: `with Lab.start() as lab`.
 
     Attributes that tests look at: `clock`, `estate`, `directory`, `access`, `defender`, `journal`, `log_analytics`,
-    `sentinel`,
-    `managed_identities`, `workspace`.
+    `sentinel`, `managed_identities`, `workspace`.
     """
 
     def __init__(self, *, port: int = 0, estate: str = "small", seed: str = "contoso") -> None:

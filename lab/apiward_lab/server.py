@@ -92,7 +92,7 @@ class Server:
     async def _listen(self, runner: web.AppRunner) -> bool:
         try:
             await web.TCPSite(runner, "127.0.0.1", self._port, ssl_context=self._tls).start()
-        except OSError as error:
+        except (OSError, OverflowError) as error:  # the latter for a port that is none
             self._bound.set_exception(error)
             return False
         self._bound.set_result(runner.addresses[0][1])

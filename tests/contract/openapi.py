@@ -24,6 +24,7 @@ from tests.contract.swagger_schema import Direction, Node, Translator, load
 POLLING = frozenset({"location", "azure-asyncoperation"})
 _LOGS_QUERY = ("operationalinsights", "data-plane", "Microsoft.OperationalInsights")
 _ROOT = Path(__file__).parents[2]
+SHARED = Path(os.environ.get("APIWARD_SHARED", _ROOT.parent / "shared"))
 _PARAMETER = re.compile(r"\{([^}]+)\}")
 _ESCAPED_PARAMETER = re.compile(r"\\\{.+?\\\}")
 
@@ -43,10 +44,9 @@ class Exchange:
 
 def shared_dir() -> Path:
     """The folder of the OpenAPI documents: APIWARD_SHARED, or `shared` beside the checkout. Skips the test without."""
-    folder = Path(os.environ.get("APIWARD_SHARED", _ROOT.parent / "shared"))
-    if not (folder / "specs" / "OPERATIONS.tsv").is_file():
-        pytest.skip(f"no OpenAPI documents in {folder}: set APIWARD_SHARED")
-    return folder
+    if not (SHARED / "specs" / "OPERATIONS.tsv").is_file():
+        pytest.skip(f"no OpenAPI documents in {SHARED}: set APIWARD_SHARED")
+    return SHARED
 
 
 @dataclass(frozen=True)

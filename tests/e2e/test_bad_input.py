@@ -73,6 +73,9 @@ MISTAKES = [
         (REQUESTER, "{run}"),
     ),
     Mistake(
+        "applied before it is approved", ("remediate", "apply", "{run}"), 3, ("{run}", "AwaitingApproval", "approval")
+    ),
+    Mistake(
         "outside the allowed scopes",
         ("remediate", "plan", "{finding}"),
         3,

@@ -38,7 +38,7 @@ def show(number: int, as_json: AsJson = False) -> None:
         f"[bold]{incident.number}[/]  {console.plain(incident.title)}  ({incident.severity}, {incident.status})"
     )
     rows = [
-        (finding.finding_id, finding.state, finding.changed, console.resource(finding.resource_id))
+        (finding.finding_id, finding.state, finding.changed[:10], console.resource(finding.resource_id))
         for finding in findings
     ]
     console.table("Findings", ("finding", "state", "since", "resource"), rows)

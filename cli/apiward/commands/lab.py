@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 from apiward import console
 from apiward.commands.options import AsJson
 from apiward.lab_process import DESCRIPTOR, LabHandle, LabProcess
+from apiward_core.errors import ApiwardError, ConfigurationError
 from apiward_core.files import private_folder
 
 app = typer.Typer(help="A local Azure that the real SDKs talk to.", no_args_is_help=True)
@@ -17,26 +19,40 @@ app = typer.Typer(help="A local Azure that the real SDKs talk to.", no_args_is_h
 Descriptor = Annotated[Path, typer.Option("--descriptor", help="The running lab's descriptor file.")]
 
 
+class Estate(StrEnum):
+    """Sizes of the lab's tenant."""
+
+    SMALL = "small"
+    MEDIUM = "medium"
+    LARGE = "large"
+
+
 @app.command()
 def up(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
-    estate: Annotated[str, typer.Option(help="How much the tenant holds.")] = "small",
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 0,
+    estate: Annotated[Estate, typer.Option(help="How much the tenant holds.")] = Estate.SMALL,
     descriptor: Descriptor = DESCRIPTOR,
 ) -> None:
     """Start a lab and serve until Ctrl-C."""
     private_folder(descriptor.parent)
+    if _is_up(descriptor):
+        raise ConfigurationError(
+            f"The lab of {descriptor} is running.", remedy="Use it, or choose another folder or --descriptor."
+        )
     process = LabProcess(estate=estate, port=port, descriptor=descriptor)
-    with process as lab:
-        console.say(f"The lab is up at {lab.descriptor['base_url']}. In another terminal:")
-        console.say('eval "$(apiward lab env admin)"')
-        code = process.wait()
-    descriptor.unlink(missing_ok=True)
+    try:
+        with process as lab:
+            console.say(f"The lab is up at {lab.descriptor['base_url']}. In another terminal:")
+            console.say('eval "$(apiward lab env admin)"')
+            code = process.wait()
+    finally:
+        descriptor.unlink(missing_ok=True)
     raise typer.Exit(code)
 
 
 @app.command()
 def env(
-    identity: Annotated[str, typer.Argument(help="connector, playbooks, operator or admin.")],
+    identity: Annotated[str, typer.Argument(help="connector, playbooks, operator, admin or stranger.")],
     descriptor: Descriptor = DESCRIPTOR,
     as_json: AsJson = False,
 ) -> None:
@@ -51,7 +67,7 @@ def env(
 
 @app.command("id")
 def id_(
-    identity: Annotated[str, typer.Argument(help="connector, playbooks, operator or admin.")],
+    identity: Annotated[str, typer.Argument(help="connector, playbooks, operator, admin or stranger.")],
     descriptor: Descriptor = DESCRIPTOR,
 ) -> None:
     """Print the object id of one of the lab's identities."""
@@ -71,3 +87,11 @@ def clock(
         console.emit(dict(state))
     else:
         console.say(f"{state['now']}  (APIWARD_CLOCK_OFFSET={state['offset_seconds']:.3f})")
+
+
+def _is_up(descriptor: Path) -> bool:
+    try:
+        LabHandle.load(descriptor).offset()
+    except ApiwardError:
+        return False
+    return True

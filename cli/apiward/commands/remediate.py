@@ -9,10 +9,10 @@ from pydantic import TypeAdapter
 from apiward import console
 from apiward.commands.options import AsJson, By, Why
 from apiward.wiring import open_app
-from apiward_core.errors import ConfigurationError, IncompleteError
+from apiward_core.errors import ConfigurationError, GuardrailError, IncompleteError
 from apiward_core.settings import load_settings
 from apiward_playbooks.api import Planned
-from apiward_playbooks.runs import Run
+from apiward_playbooks.runs import Run, State
 
 app = typer.Typer(help="Guarded remediation of findings.", no_args_is_help=True)
 
@@ -69,7 +69,12 @@ def reject(run: RunId, by: By, why: Why = "", as_json: AsJson = False) -> None:
 def apply(run: RunId, as_json: AsJson = False) -> None:
     """Do all that can be done for an approved run now: write, verify, confirm, close. Safe to repeat."""
     with open_app(load_settings()) as opened, console.err.status("applying"):
-        _show([opened.playbooks().advance(run)], as_json)
+        done = opened.playbooks().advance(run)
+    _show([done], as_json)
+    if done.state in (State.AWAITING_APPROVAL, State.REJECTED, State.EXPIRED):
+        raise GuardrailError(
+            f"Run {run} is {done.state}; nothing was changed.", remedy="A plan needs an approval first."
+        )
 
 
 @app.command()
@@ -96,8 +101,8 @@ def list_(as_json: AsJson = False) -> None:
     if as_json:
         console.emit([_as_json(run) for run in found])
         return
-    rows = [(run.id, run.state, run.target.recommendation, console.resource(run.target.resource_id)) for run in found]
-    console.table("Runs", ("run", "state", "recommendation", "resource"), rows)
+    rows = [(run.id, run.state, console.resource(run.target.resource_id)) for run in found]
+    console.table("Runs", ("run", "state", "resource"), rows)
 
 
 @app.command()
@@ -123,7 +128,7 @@ def show_run(run: Run) -> None:
         *(("change", change.summary) for change in run.plan.changes),
         ("breaks", run.plan.breaking),
         ("race that remains", run.plan.race),
-        ("plan", f"{run.plan_hash}, expires {run.plan.expires_at}"),
+        ("expires", run.plan.expires_at),
         ("requested by", run.requested_by),
         ("decided by", f"{run.decided_by} {run.decided_why}".strip()),
         ("evidence", run.evidence.statement if run.evidence else ""),
@@ -131,6 +136,9 @@ def show_run(run: Run) -> None:
         ("problem", run.problem),
     ]
     console.table(f"Run {run.id}", ("", ""), [(name, value) for name, value in rows if value])
+    if run.state == State.AWAITING_APPROVAL:
+        console.say("To approve it, somebody else runs:")
+        console.unfolded(f"apiward remediate approve {run.id} --plan {run.plan_hash} --by NAME")
 
 
 def _as_json(run: Run) -> Any:

@@ -36,7 +36,7 @@ WORKSPACE = (
         ({"dcr_immutable_id": "dcr-1"}, "dcr_immutable_id"),
         ({"ca_bundle": "/nowhere/ca.pem"}, "ca_bundle: there is no file /nowhere/ca.pem"),
         ({"plan_ttl_hours": 0}, "plan_ttl_hours"),
-        ({"plan_ttl": 3}, "plan_ttl: Extra inputs"),
+        ({"plan_ttl": 3}, "there is no setting plan_ttl"),
     ],
 )
 def test_wrong_settings_are_named(values: dict[str, object], words: str) -> None:

@@ -10,7 +10,9 @@ import pytest
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
-SPECIFICATION = Path(__file__).resolve().parents[4] / "shared" / "specs" / "specification"
+from tests.contract.openapi import SHARED
+
+SPECIFICATION = SHARED / "specs" / "specification"
 
 needs_specification = pytest.mark.skipif(
     not SPECIFICATION.is_dir(), reason="the OpenAPI documents (../shared/specs) are not beside this checkout"

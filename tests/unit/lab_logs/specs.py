@@ -10,7 +10,9 @@ from jsonschema import Draft4Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
-SPECIFICATION = Path(__file__).parents[4] / "shared" / "specs" / "specification"
+from tests.contract.openapi import SHARED
+
+SPECIFICATION = SHARED / "specs" / "specification"
 
 needs_specs = pytest.mark.skipif(not SPECIFICATION.is_dir(), reason="the OpenAPI documents are not at ../shared/specs")
 

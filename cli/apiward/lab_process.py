@@ -118,8 +118,9 @@ class LabProcess:
         )  # a session of its own, so that Ctrl-C is told to us alone
         line = self._process.stdout.readline() if self._process.stdout else ""
         if not line:
+            self._end()
             raise TransientError(
-                f"The lab ended at once with code {self._process.wait()}.",
+                f"The lab ended at once with code {self._process.returncode}.",
                 remedy="Read what it printed above; if modules are missing: pip install 'apiward[lab]'.",
             )
         return LabHandle(json.loads(line))
@@ -136,6 +137,9 @@ class LabProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 stream.close()

@@ -70,11 +70,11 @@ def apply(run: RunId, as_json: AsJson = False) -> None:
     """Do all that can be done for an approved run now: write, verify, confirm, close. Safe to repeat."""
     with open_app(load_settings()) as opened, console.err.status("applying"):
         done = opened.playbooks().advance(run)
-    _show([done], as_json)
     if done.state in (State.AWAITING_APPROVAL, State.REJECTED, State.EXPIRED):
         raise GuardrailError(
-            f"Run {run} is {done.state}; nothing was changed.", remedy="A plan needs an approval first."
+            f"Run {run} is {done.state}; nothing was changed.", remedy="A plan needs an approval before it is applied."
         )
+    _show([done], as_json)
 
 
 @app.command()

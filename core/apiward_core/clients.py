@@ -23,6 +23,7 @@ from apiward_core.settings import Settings
 # The management SDKs take up to a second to import, so each is imported by the method that makes its client.
 if TYPE_CHECKING:
     from azure.mgmt.apimanagement import ApiManagementClient
+    from azure.mgmt.resourcegraph import ResourceGraphClient
     from azure.mgmt.security import SecurityCenter
     from azure.mgmt.securityinsight import SecurityInsights
     from azure.monitor.ingestion import LogsIngestionClient
@@ -73,6 +74,12 @@ class AzureClients:
 
         client: ApiManagementClient = self._once(ApiManagementClient, subscription_id)
         return client
+
+    def resource_graph(self) -> "ResourceGraphClient":
+        """Azure Resource Graph, over all subscriptions that the caller can read (2021-03-01)."""
+        from azure.mgmt.resourcegraph import ResourceGraphClient  # noqa: PLC0415
+
+        return self._open.enter_context(ResourceGraphClient(self.credential, **self._management()))
 
     def arm(self) -> ArmClient:
         """Plain ARM calls, for what no SDK here covers."""

@@ -88,6 +88,9 @@ class Settings(BaseSettings):
     subscriptions: Annotated[list[Guid], CommaList] = Field(
         default_factory=list, description="Subscriptions whose recommendations are read."
     )
+    source: Literal["assessments", "resource_graph"] = Field(
+        "assessments", description="Where they are read: Defender's own list of each subscription, or Resource Graph."
+    )
     allowed_scopes: Annotated[list[ArmScope], CommaList] = Field(
         default_factory=list,
         description="ARM scopes in which apiward may change anything; the subscriptions when empty.",
@@ -103,6 +106,9 @@ class Settings(BaseSettings):
     state_dir: Path = Field(Path(".apiward"), description="Folder of connector state, runs and dead letters.")
     first_run: Literal["raise", "baseline"] = Field(
         "raise", description="`raise`: findings of the first run are New; `baseline`: they are only recorded."
+    )
+    guardrails_file: Path | None = Field(
+        None, description="YAML file that says what may be changed and how; without one, apiward only reports."
     )
     plan_ttl_hours: float = Field(24.0, gt=0, le=720, description="Hours after which an unapplied plan expires.")
     confirm_timeout_hours: float = Field(

@@ -13,6 +13,7 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 from apiward_core.errors import ConfigurationError, TransientError
+from apiward_core.files import private_file
 from apiward_core.settings import Settings, explicit_settings
 
 DESCRIPTOR = Path(".apiward") / "lab.json"
@@ -53,7 +54,13 @@ class LabHandle:
             "APIWARD_SUBSCRIPTIONS": ",".join(entry["id"] for entry in self.descriptor["subscriptions"]),
             "APIWARD_WORKSPACE_ID": workspace["resource_id"],
             "APIWARD_WORKSPACE_CUSTOMER_ID": workspace["customer_id"],
+            **self._deployed(identity),
         }
+
+    def write(self, path: Path, *, deployed: Mapping[str, str], state: Path) -> None:
+        """Keep the descriptor in a file, with the settings of what was deployed and the parent of the state folders."""
+        known = {**self.descriptor, "deployed": dict(deployed), "state": str(state)}
+        private_file(path).write_text(json.dumps(known), "utf-8")
 
     def settings(self, identity: str, **more: Any) -> Settings:
         """The settings of one of the lab's identities."""
@@ -79,6 +86,12 @@ class LabHandle:
                 f"The lab has no identity {name!r}.", remedy=f"Use one of {', '.join(identities)}."
             )
         return identities[name]
+
+    def _deployed(self, identity: str) -> dict[str, str]:
+        found = {f"APIWARD_{name.upper()}": value for name, value in self.descriptor.get("deployed", {}).items()}
+        if state := self.descriptor.get("state"):
+            found["APIWARD_STATE_DIR"] = str(Path(state) / identity)
+        return found
 
     def _ask(self, method: str, path: str, body: Any = None) -> Mapping[str, Any]:
         request = Request(  # noqa: S310 - the address is the lab's own, https

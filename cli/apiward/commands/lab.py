@@ -35,10 +35,7 @@ def up(
 ) -> None:
     """Start a lab and serve until Ctrl-C."""
     private_folder(descriptor.parent)
-    if _is_up(descriptor):
-        raise ConfigurationError(
-            f"The lab of {descriptor} is running.", remedy="Use it, or choose another folder or --descriptor."
-        )
+    require_no_lab(descriptor)
     process = LabProcess(estate=estate, port=port, descriptor=descriptor)
     try:
         with process as lab:
@@ -89,9 +86,12 @@ def clock(
         console.say(f"{state['now']}  (APIWARD_CLOCK_OFFSET={state['offset_seconds']:.3f})")
 
 
-def _is_up(descriptor: Path) -> bool:
+def require_no_lab(descriptor: Path) -> None:
+    """Raises ConfigurationError when the lab of this descriptor file answers."""
     try:
         LabHandle.load(descriptor).offset()
     except ApiwardError:
-        return False
-    return True
+        return
+    raise ConfigurationError(
+        f"The lab of {descriptor} is running.", remedy="Use it, or choose another folder or --descriptor."
+    )

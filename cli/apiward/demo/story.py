@@ -1,0 +1,230 @@
+"""The loop, told while it happens. Each step signs in as the identity that would do it on Azure."""
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from azure.core.pipeline.transport import HttpTransport
+
+from apiward import console
+from apiward.commands.content import show_steps
+from apiward.commands.ingest import show_scopes
+from apiward.commands.remediate import show_run
+from apiward.infra import workspace
+from apiward.lab_process import LabHandle
+from apiward.wiring import App, open_app
+from apiward_core.catalogue import load_catalogue
+from apiward_core.kql import bind
+from apiward_playbooks.findings import FindingState
+from apiward_playbooks.incidents import IncidentSummary
+from apiward_playbooks.runs import Run, State
+from apiward_rules.items import content_items
+
+_REQUESTER = "ana@contoso.example"
+_APPROVER = "ben@contoso.example"
+_TICKET = "CHG-1042"
+_TAKEN_BACK = "apim-direct-management"
+_ROLES_TAKE_EFFECT = timedelta(minutes=6)
+_RULES_RUN = timedelta(minutes=75)  # hourly, and five minutes late
+_DEFENDER_LOOKS_AGAIN = timedelta(hours=25)  # policy-based assessments follow a daily evaluation
+_AUDIT = """
+DefenderApiRemediation_CL
+| where RunId == run_id
+| summarize arg_min(TimeGenerated, *) by RecordId
+| project TimeGenerated, RunId, Sequence, Step, State, Actor, Decision
+| order by Sequence asc
+"""
+
+
+@dataclass
+class Demo:
+    """One telling of the loop. `folder` takes the state of each identity, `reports` the report."""
+
+    lab: LabHandle
+    folder: Path
+    reports: Path = Path("apiward-demo")
+    transport: HttpTransport[Any, Any] | None = None
+    ingestion: dict[str, str] = field(default_factory=dict)
+    chapter: int = 0
+    why: dict[int, str] = field(default_factory=dict)
+
+    def play(self) -> dict[str, Any]:
+        """All chapters, and the figures that they end with."""
+        self.prepare()
+        rows = self.ingest("The connector reads Defender for Cloud")
+        self.raise_incidents()
+        runs = self.apply(self.plan())
+        self.wait(_DEFENDER_LOOKS_AGAIN, "until Defender has assessed the resources again")
+        rows += self.ingest("Defender agrees, and the connector brings it in")
+        undone = self.roll_back(runs)
+        self.reconcile("Confirm, and close the incidents whose findings are all settled")
+        self.wait(_DEFENDER_LOOKS_AGAIN, "until Defender has seen what was rolled back")
+        rows += self.ingest("Defender finds it Unhealthy again")
+        self.wait(_RULES_RUN, "until the rules have run; the regression joins the incident that is still open")
+        self.reconcile("What happened, and why")
+        self.show_trail(undone)
+        return {**self.figures(runs), "ingested": rows, "reports": []}
+
+    def prepare(self) -> None:
+        """Tables, data collection rule, roles, functions, rules and workbooks."""
+        self.tell("The workspace gets its tables, data collection rule, functions, rules and workbook")
+        with self.app("admin") as admin:
+            made = workspace.deploy(
+                admin.clients.arm(),
+                workspace=admin.settings.workspace,
+                publishers=[self.lab.object_id("connector"), self.lab.object_id("playbooks")],
+            )
+            show_steps(admin.content().apply(content_items()))
+        self.ingestion = {
+            "ingestion_endpoint": made.ingestion_endpoint,
+            "dcr_immutable_id": made.dcr_immutable_id,
+        }
+        self.wait(_ROLES_TAKE_EFFECT, "until the new roles have taken effect")
+
+    def ingest(self, title: str) -> int:
+        """One run of the connector; returns how many rows were sent."""
+        self.tell(title)
+        with self.app("connector") as connector:
+            report = connector.connector().run(connector.settings.subscriptions)
+        show_scopes(report.scopes)
+        return sum(scope.sent for scope in report.scopes)
+
+    def raise_incidents(self) -> None:
+        """The analytics rules run on their schedule."""
+        self.tell("The analytics rules raise one incident per recommendation and service")
+        self.wait(_RULES_RUN, "until the hourly rules have run")
+        self.show_incidents()
+
+    def plan(self) -> list[Run]:
+        """A plan for every finding that apiward can fix; the guardrails decide what becomes of each."""
+        self.tell("Plan under the guardrails")
+        with self.app("playbooks") as opened:
+            playbooks = opened.playbooks()
+            runs = [
+                run
+                for incident in self.remediable(opened)
+                for run in playbooks.plan_incident(incident.number, requested_by=_REQUESTER).runs
+            ]
+            console.table("Plans", ("resource", "change", "state"), [_planned(run) for run in runs])
+            waiting = [run for run in runs if run.state is State.AWAITING_APPROVAL]
+            for run in waiting[:1]:
+                show_run(run)
+            for run in waiting:
+                playbooks.approve(run.id, plan_hash=run.plan_hash, by=_APPROVER, why=_TICKET)
+            console.say(f"{_REQUESTER} asked; {_APPROVER} approved {len(waiting)} of them under {_TICKET}.")
+            return [playbooks.get(run.id) for run in runs]
+
+    def apply(self, planned: Sequence[Run]) -> list[Run]:
+        """Write what is approved, and verify it at the resource. Returns the runs that did."""
+        self.tell("Apply, and verify at the resource")
+        with self.app("playbooks") as opened:
+            playbooks = opened.playbooks()
+            runs = [playbooks.advance(run.id) for run in planned if run.state is State.APPROVED]
+        console.table("", ("resource", "state", "evidence"), [_ending(run) for run in runs])
+        console.say("Fixed at the resource. The incidents stay open until Defender itself agrees.")
+        return runs
+
+    def roll_back(self, runs: Sequence[Run]) -> Run:
+        """One change is taken back, because somebody still needed what it switched off."""
+        chosen = next((run for run in runs if run.target.recommendation == _TAKEN_BACK), runs[0])
+        self.tell(f"A script still needed it: {_REQUESTER} takes one change back")
+        with self.app("playbooks") as opened:
+            undone = opened.playbooks().roll_back(chosen.id, by=_REQUESTER, why="the nightly export script fails")
+        show_run(undone)
+        return undone
+
+    def reconcile(self, title: str) -> None:
+        """Confirm runs and close incidents, as far as Defender allows, and say why each stands as it does."""
+        self.tell(title)
+        with self.app("playbooks") as opened:
+            done = opened.playbooks().reconcile()
+        self.why |= {number: verdict.how for number, verdict in done.incidents}
+        self.show_incidents()
+
+    def show_trail(self, run: Run) -> None:
+        """The audit trail of one run, from the workspace."""
+        with self.app("playbooks") as opened:
+            trail = opened.logs().query(bind(_AUDIT, run_id=run.id), timespan=timedelta(days=7))
+        console.table(
+            f"Audit trail of the run that was rolled back, from the workspace ({run.id})",
+            ("no.", "step", "state", "who", "decision"),
+            [(row["Sequence"], row["Step"], row["State"], row["Actor"], row["Decision"]) for row in trail],
+        )
+
+    def figures(self, runs: Sequence[Run]) -> dict[str, Any]:
+        """What happened, in numbers that add up."""
+        with self.app("playbooks") as opened:
+            incidents = opened.incidents().all()
+            ended = [opened.playbooks().get(run.id).state for run in runs]
+            findings = opened.logs().query("ApiRecommendationCurrent() | count", timespan=timedelta(days=3))[0]["Count"]
+        severities = Counter(incident.severity for incident in incidents)
+        closed = sum(incident.status == "Closed" for incident in incidents)
+        return {
+            "findings": findings,
+            "incidents": {severity: severities[severity] for severity in ("High", "Medium", "Low")},
+            "remediated": sum(state in (State.CONFIRMED, State.CLOSED) for state in ended),
+            "rolled_back": sum(state is State.ROLLED_BACK for state in ended),
+            "closed": closed,
+            "open": len(incidents) - closed,
+        }
+
+    def remediable(self, opened: App) -> list[IncidentSummary]:
+        """The open incidents whose recommendation apiward can remediate."""
+        keys = {entry.key for entry in load_catalogue() if entry.remediation != "guided"}
+        return [
+            incident
+            for incident in opened.incidents().open()
+            if keys & {group.recommendation_key for group in opened.incidents().groups(incident.name) or []}
+        ]
+
+    def choose(self, opened: App) -> tuple[IncidentSummary, tuple[FindingState, ...]]:
+        """A remediable incident: one with two findings where there is one, so that both have to be fixed."""
+        playbooks = opened.playbooks()
+        candidates = [playbooks.findings_of(incident.number) for incident in self.remediable(opened)]
+        return min(candidates, key=lambda candidate: (abs(len(candidate[1]) - 2), candidate[0].number))
+
+    def show_incidents(self) -> None:
+        """The incidents of our rules."""
+        with self.app("playbooks") as opened:
+            incidents = opened.incidents().all()
+        rows = [
+            (entry.number, entry.severity, entry.status, entry.title, self.why.get(entry.number)) for entry in incidents
+        ]
+        columns = ("no.", "severity", "status", "title", "why")
+        if self.why:
+            console.table("Incidents", columns, rows)
+        else:
+            console.table("Incidents", columns[:-1], [row[:-1] for row in rows])
+
+    def app(self, identity: str) -> AbstractContextManager[App]:
+        """The parts, signed in as one of the lab's identities, at the lab's present time."""
+        settings = self.lab.settings(identity, state_dir=self.folder / identity, **self.ingestion)
+        return open_app(settings, transport=self.transport)
+
+    def wait(self, how_long: timedelta, why: str) -> None:
+        """Let time pass in the lab."""
+        console.say(f"[dim]The lab's clock moves on by {_words(how_long)} {why}.[/]")
+        self.lab.advance(how_long.total_seconds())
+
+    def tell(self, title: str) -> None:
+        """Begin a chapter."""
+        self.chapter += 1
+        console.say(f"\n[bold cyan]{self.chapter}. {console.plain(title)}[/]")
+
+
+def _planned(run: Run) -> tuple[str, str, str]:
+    change = "; ".join(change.summary for change in run.plan.changes)
+    return console.resource(run.target.resource_id), change, run.state
+
+
+def _ending(run: Run) -> tuple[str, str, str]:
+    return console.resource(run.target.resource_id), run.state, run.evidence.statement if run.evidence else run.problem
+
+
+def _words(length: timedelta) -> str:
+    minutes = int(length.total_seconds() // 60)
+    return f"{minutes // 60} hours" if minutes % 60 == 0 else f"{minutes} minutes"

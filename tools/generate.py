@@ -15,7 +15,8 @@ from pydantic.fields import FieldInfo
 
 from apiward_core.settings import Settings
 from apiward_core.tables import Table, all_tables
-from apiward_rules.items import updated_lock
+from apiward_rules.items import updated_lock as rules_lock
+from apiward_workbooks.items import updated_lock as workbooks_lock
 
 Generated: TypeAlias = Sequence[tuple[str, Callable[[], str]]]
 
@@ -68,7 +69,8 @@ def _default(field: FieldInfo) -> str:
 GENERATED: Generated = (
     ("docs/tables.md", tables_page),
     ("docs/settings.md", settings_page),
-    ("analytics_rules/apiward_rules/content.lock.json", updated_lock),
+    ("analytics_rules/apiward_rules/content.lock.json", rules_lock),
+    ("workbooks/apiward_workbooks/content.lock.json", workbooks_lock),
 )
 
 

@@ -80,6 +80,7 @@ def function_properties(function: KqlFunction) -> Json:
         "displayName": function.alias,
         "query": function.query,
         "functionAlias": function.alias,
+        **({"functionParameters": function.parameters} if function.parameters else {}),
         "version": 2,
     }
 

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from apiward_core.errors import ConfigurationError
+from apiward_core.kql_check import FunctionSchema
 from apiward_rules.model import Version
 
 
@@ -16,11 +17,15 @@ class _Header(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: Version
+    parameters: str = ""
     description: str = Field(min_length=1)
 
 
 class KqlFunction(BaseModel):
-    """One function. `query` is the whole file, header included, so that the workspace shows it too."""
+    """One function. `query` is the whole file, header included, so that the workspace shows it too.
+
+    `parameters` are as a saved search keeps them: `name:type = default, ...`, empty for none.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -28,6 +33,7 @@ class KqlFunction(BaseModel):
     version: str
     description: str
     query: str
+    parameters: str = ""
 
 
 @cache
@@ -37,6 +43,11 @@ def load_functions() -> Mapping[str, KqlFunction]:
     texts = {file.name: file.read_text("utf-8") for file in folder.iterdir() if file.name.endswith(".kql")}
     found = [parse_function(name, text) for name, text in sorted(texts.items())]
     return {function.alias: function for function in _callees_first(found)}
+
+
+def function_schemas() -> Mapping[str, FunctionSchema]:
+    """The shipped functions by alias, as a checker or an engine of KQL takes them."""
+    return {alias: FunctionSchema(function.query, function.parameters) for alias, function in load_functions().items()}
 
 
 def parse_function(file_name: str, text: str) -> KqlFunction:
@@ -51,7 +62,7 @@ def parse_function(file_name: str, text: str) -> KqlFunction:
             remedy="Start the file with '// version: 1.2.3' and '// description: what it returns'.",
         ) from error
     alias = file_name.removesuffix(".kql")
-    return KqlFunction(alias=alias, version=header.version, description=header.description, query=text)
+    return KqlFunction(alias=alias, query=text, **header.model_dump())
 
 
 def _callees_first(functions: list[KqlFunction]) -> Iterator[KqlFunction]:

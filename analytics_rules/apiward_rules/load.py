@@ -1,8 +1,10 @@
-"""The shipped analytics rules, read and checked whole."""
+"""Analytics rules, read and checked whole: the shipped ones, or a folder of somebody's own."""
 
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -16,12 +18,29 @@ from apiward_rules.validate import rule_faults, set_faults
 @cache
 def load_rules() -> Mapping[str, AnalyticsRule]:
     """The shipped rules by the stem of their file. Raises ConfigurationError that names what is wrong and where."""
-    folder = files("apiward_rules") / "content"
-    texts = {file.name: file.read_text("utf-8") for file in folder.iterdir() if file.name.endswith(".yaml")}
-    rules = {name.removesuffix(".yaml"): parse_rule(name, text) for name, text in sorted(texts.items())}
-    for stem, fault in set_faults(rules):
-        raise _refused(f"{stem}.yaml", [fault])
-    return rules
+    return _parse_all(shipped_texts())
+
+
+def shipped_texts() -> dict[str, str]:
+    """The text of each shipped rule by the name of its file."""
+    return rule_texts(files("apiward_rules") / "content")
+
+
+def load_folder(folder: Path) -> Mapping[str, AnalyticsRule]:
+    """The rules of a folder by the stem of their file. Raises ConfigurationError that names what is wrong and where."""
+    return _parse_all(rule_texts(folder))
+
+
+def rule_texts(folder: Traversable) -> dict[str, str]:
+    """The text of each .yaml file in `folder` by its name. Raises ConfigurationError when there is none to read."""
+    try:
+        names = {file.name: file for file in folder.iterdir() if file.name.endswith(".yaml")}
+        texts = {name: names[name].read_text("utf-8") for name in sorted(names)}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"Rules cannot be read from {folder}: {error}.", remedy="Name a folder.") from error
+    if not texts:
+        raise ConfigurationError(f"{folder} holds no .yaml file.", remedy="Name the folder that holds the rules.")
+    return texts
 
 
 def parse_rule(file_name: str, text: str) -> AnalyticsRule:
@@ -36,6 +55,13 @@ def parse_rule(file_name: str, text: str) -> AnalyticsRule:
     if faults := list(rule_faults(rule)):
         raise _refused(file_name, faults)
     return rule
+
+
+def _parse_all(texts: Mapping[str, str]) -> Mapping[str, AnalyticsRule]:
+    rules = {name.removesuffix(".yaml"): parse_rule(name, text) for name, text in texts.items()}
+    for stem, fault in set_faults(rules):
+        raise _refused(f"{stem}.yaml", [fault])
+    return rules
 
 
 def _check_ascii(file_name: str, text: str) -> None:

@@ -12,6 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from apiward_rules.durations import Duration
 from apiward_rules.mitre import Tactic
+from apiward_rules.samples import Samples
 
 _LONG_OPERATORS = {"gt": "GreaterThan", "lt": "LessThan", "eq": "Equal", "ne": "NotEqual"}
 
@@ -86,7 +87,7 @@ class IncidentConfiguration(_Strict):
 
 
 class AnalyticsRule(_Strict):
-    """One scheduled rule. `id` is also the name of its resource in every workspace."""
+    """One scheduled rule. `id` is also the name of its resource in every workspace; `tests` are for us alone."""
 
     id: Guid
     name: str = Field(min_length=1, max_length=256)
@@ -110,3 +111,4 @@ class AnalyticsRule(_Strict):
     incident_configuration: IncidentConfiguration
     version: Version
     kind: Literal["Scheduled"]
+    tests: Samples | None = None

@@ -69,7 +69,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
 
 def resource(arm_id: str) -> str:
     """The names in an ARM id, outermost first, without what every id has: "apim-orders / orders-v1"."""
-    return " / ".join(ArmId.parse(arm_id).names) or arm_id
+    return " / ".join(ArmId.read(arm_id).names) or arm_id
 
 
 def _cell(value: object) -> Text:

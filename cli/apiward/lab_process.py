@@ -17,6 +17,7 @@ from apiward_core.files import private_file
 from apiward_core.settings import Settings, explicit_settings
 
 DESCRIPTOR = Path(".apiward") / "lab.json"
+GUARDRAILS = Path(__file__).parent / "demo_guardrails.yaml"
 _PARTS = {"base_url", "ca_bundle", "control_key", "identities", "subscriptions", "tenant_id", "workspace"}
 
 
@@ -54,6 +55,7 @@ class LabHandle:
             "APIWARD_SUBSCRIPTIONS": ",".join(entry["id"] for entry in self.descriptor["subscriptions"]),
             "APIWARD_WORKSPACE_ID": workspace["resource_id"],
             "APIWARD_WORKSPACE_CUSTOMER_ID": workspace["customer_id"],
+            "APIWARD_GUARDRAILS_FILE": str(GUARDRAILS),
             **self._deployed(identity),
         }
 
@@ -65,7 +67,7 @@ class LabHandle:
     def settings(self, identity: str, **more: Any) -> Settings:
         """The settings of one of the lab's identities."""
         named = {name.removeprefix("APIWARD_").lower(): value for name, value in self.variables(identity).items()}
-        return explicit_settings(**named, **more)
+        return explicit_settings(**(named | more))
 
     def object_id(self, identity: str) -> str:
         """The object id of one of the lab's identities."""

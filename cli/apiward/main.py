@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from apiward import console
-from apiward.commands import content, incidents, infra, ingest, lab, remediate
+from apiward.commands import content, findings, incidents, infra, ingest, lab, remediate, rules, workbook
 from apiward.demo import demo
 from apiward_core.clients import USER_AGENT
 from apiward_core.errors import ApiwardError
@@ -24,10 +24,13 @@ app.command()(demo)
 for name, group in (
     ("lab", lab.app),
     ("infra", infra.app),
+    ("rules", rules.app),
     ("content", content.app),
     ("ingest", ingest.app),
+    ("findings", findings.app),
     ("incidents", incidents.app),
     ("remediate", remediate.app),
+    ("workbook", workbook.app),
 ):
     app.add_typer(group, name=name)
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from apiward_connector.finding import HEALTHY, NOT_APPLICABLE, UNHEALTHY, Finding, content_hash
+from apiward_connector.recommendation_types import RecommendationType
 from apiward_connector.state import ChangeType, Entry, ScopeState
 from apiward_core.clock import timestamp
 
@@ -57,10 +58,10 @@ def advance(
 
     Nothing is missed unless the pass was `whole`. With `baseline`, findings are recorded by Snapshot rows until the
     scope has been read whole once. `explain` gives the StateCause of a finding that is removed. Raises ValueError when
-    rows of the pass before are still pending: what they say would be overwritten.
+    rows of the pass before are still owed: what they say would be overwritten.
     """
-    if state.pending:
-        raise ValueError(f"{len(state.pending)} rows of the pass before are still pending")
+    if state.owed:
+        raise ValueError(f"{state.owed} rows of the pass before are still owed")
     moment = timestamp(now)
     day = moment[:10]
     first = ChangeType.SNAPSHOT if baseline and not state.watermark else ChangeType.NEW
@@ -76,11 +77,22 @@ def advance(
     judged = {name: judge(name) for name in sorted({*seen, *expected})}
     entries = {**state.entries, **{name: entry for name, (entry, _) in judged.items()}}
     pending = tuple((name, change) for name, (_, change) in judged.items() if change is not None)
-    return ScopeState(entries, pending, moment, moment if whole else state.watermark)
+    watermark = moment if whole else state.watermark
+    return replace(state, entries=entries, pending=pending, observed=moment, watermark=watermark)
+
+
+def describe(state: ScopeState, types: Iterable[RecommendationType]) -> ScopeState:
+    """The state after `advance`, owing the row of each type that it has not told on the day of that pass.
+
+    A type that changes within a day is told again.
+    """
+    ids = {kind: kind.record_id(state.observed[:10]) for kind in types}
+    owed = tuple(kind for kind, record_id in ids.items() if state.told.get(kind.key) != record_id)
+    told = {**state.told, **{kind.key: record_id for kind, record_id in ids.items()}}
+    return replace(state, types=owed, told=told)
 
 
 def _compare(known: Entry, finding: Finding, day: str) -> tuple[Entry, ChangeType | None]:
-    finding = finding.spelled_like(known.finding)
     if finding == known.finding and not known.removed:
         change = ChangeType.SNAPSHOT if known.row_day != day else None
         return replace(known, missed=0, row_day=day), change

@@ -1,8 +1,8 @@
 """What apiward knows of one assessment."""
 
 import hashlib
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -14,14 +14,14 @@ NOT_APPLICABLE = "NotApplicable"
 # in two columns of every row. ID_LENGTH counts hexadecimal digits.
 ID_LENGTH = 32
 
-_SPELLED = ("resource_id", "resource_name", "resource_group", "apim_service", "api_name", "operation_name", "location")
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One assessment as the table DefenderApiRecommendations_CL describes it; unknown texts and times are "".
 
-    It holds nothing that depends on when or how often it was read.
+    It holds nothing that depends on when or how often it was read, nor on the source, but for `risk_level`, which only
+    Resource Graph lists. What is taken from ARM ids is in lower case: they compare without
+    regard to it, Resource Graph lower-cases many of them, and Defender itself is not constant in it.
     """
 
     finding_id: str
@@ -50,19 +50,6 @@ class Finding:
     exempt: bool
     portal_link: str
     additional_data: dict[str, Any]
-
-    def spelled_like(self, known: Self) -> Self:
-        """This finding with the casing of `known` where only the casing differs.
-
-        ARM ids compare without regard to case and Defender is not constant in it; that is no change of the finding.
-        """
-        same = {
-            name: getattr(known, name)
-            for name in _SPELLED
-            if getattr(self, name) != getattr(known, name)
-            and getattr(self, name).lower() == getattr(known, name).lower()
-        }
-        return replace(self, **same) if same else self
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from apiward_connector.finding import HEALTHY, NOT_APPLICABLE, UNHEALTHY, Finding, Unreadable, finding_id
 from apiward_connector.place import Place, locate
@@ -24,12 +25,18 @@ _NOT_LETTERS = re.compile(r"[^a-z]")
 
 
 class Normaliser:
-    """Reads the assessments of one subscription with its metadata, the catalogue and the tenant they belong to."""
+    """Reads the assessments of one subscription with its metadata, the catalogue and the tenant they belong to.
 
-    def __init__(self, *, metadata: Mapping[str, AssessmentMetadata], catalogue: Catalogue, tenant_id: str) -> None:
+    `portal` is the address of the cloud's portal, without a trailing slash.
+    """
+
+    def __init__(
+        self, *, metadata: Mapping[str, AssessmentMetadata], catalogue: Catalogue, tenant_id: str, portal: str
+    ) -> None:
         self._metadata = metadata
         self._catalogue = catalogue
         self._tenant_id = tenant_id
+        self._recommendation_page = f"{portal}/#blade/Microsoft_Azure_Security/RecommendationsBlade/assessmentKey"
         self._resolved: dict[tuple[str, str, str], Recommendation | None] = {}
 
     def normalise(self, raw: Any) -> Finding | Unreadable | None:
@@ -57,8 +64,10 @@ class Normaliser:
         return self._finding(raw, key, name, metadata, recommendation, resource)
 
     def _metadata_of(self, raw: Any, key: str) -> AssessmentMetadata:
+        if (listed := self._metadata.get(key)) is not None:
+            return listed
         embedded = member(raw, "properties", "metadata")
-        return AssessmentMetadata.parse(embedded) if isinstance(embedded, dict) else self._metadata.get(key, UNKNOWN)
+        return AssessmentMetadata.parse(embedded) if isinstance(embedded, dict) else UNKNOWN
 
     def _recommendation(self, key: str, policy: str, name: str) -> Recommendation | None:
         asked = (key, policy, name)
@@ -99,13 +108,13 @@ class Normaliser:
             resource_group=resource.resource_group,
             subscription_id=resource.subscription_id,
             tenant_id=self._tenant_id,
-            location=text(raw, "location"),
+            location=text(raw, "location").lower(),
             service_id=place.service_id,
             apim_service=place.apim_service,
             api_name=place.api,
             operation_name=place.operation,
             exempt=cause.lower() == "exempt",
-            portal_link=_portal_link(member(properties, "links")),
+            portal_link=f"{self._recommendation_page}/{quote(key, safe='')}",
             additional_data=additional,
         )
 
@@ -126,7 +135,7 @@ def _first_arm_id(spellings: list[str]) -> ArmId:
     refused = RejectedDataError("It does not say which resource was assessed.", remedy="Read it again later.")
     for spelled in spellings:
         try:
-            return ArmId.read(spelled)
+            return ArmId.read(spelled.lower())
         except RejectedDataError as error:
             refused = error
     raise refused
@@ -150,8 +159,3 @@ def _object(value: Any) -> dict[str, Any]:
     if value is None:
         return {}
     return value if isinstance(value, dict) else {"value": value}
-
-
-def _portal_link(links: Any) -> str:
-    link = text(links, "azurePortalUri") or text(links, "azurePortal")
-    return f"https://{link}" if link and "://" not in link else link

@@ -14,7 +14,7 @@ _REVISION = ";rev="
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`service_id` is in lower case; the other parts are "" where the resource has none."""
+    """All in lower case, as ids compare; parts are "" where the resource has none."""
 
     service_id: str
     apim_service: str
@@ -35,7 +35,7 @@ def locate(resource: ArmId, additional_data: Mapping[str, Any]) -> Place:
     service = host.name if in_service else text(additional_data, "APIManagementResourceName")
     return Place(
         service_id=(host if host.type.lower() in _HOSTS else resource).key,
-        apim_service=service.rpartition("/")[2],
-        api=api.partition(_REVISION)[0],
-        operation=names.get("operations", ""),
+        apim_service=service.rpartition("/")[2].lower(),
+        api=api.lower().partition(_REVISION)[0],
+        operation=names.get("operations", "").lower(),
     )

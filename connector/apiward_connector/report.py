@@ -36,11 +36,13 @@ class Gap:
 class ScopeReport:
     """One scope of one run.
 
-    `read` counts assessments, `current` findings; `changes` counts delivered rows by ChangeType, `sent` those that the
-    service acknowledged, `dead` those that are kept for replay, `cut` shortened fields.
+    `read` counts assessments, `current` findings; `changes` counts delivered rows about findings by ChangeType, `sent`
+    those of them that the service acknowledged, `types` and `inventory` the rows of these kinds that it acknowledged.
+    Over all kinds `dead` counts rows that are kept for replay, `cut` shortened fields.
     """
 
     scope: str
+    source: str
     outcome: Outcome
     gaps: tuple[Gap, ...]
     pages: int
@@ -48,12 +50,14 @@ class ScopeReport:
     current: int
     changes: Mapping[str, int]
     sent: int
+    types: int
+    inventory: int
     dead: int
     cut: int
     seconds: float
     watermark: str
 
-    def health_row(self, *, run_id: str, source: str, ended: str) -> Row:
+    def health_row(self, *, run_id: str, ended: str) -> Row:
         """The row of DefenderApiHealth_CL."""
         return {
             "TimeGenerated": ended,
@@ -61,7 +65,7 @@ class ScopeReport:
             "RunId": run_id,
             "SchemaVersion": SCHEMA_VERSION,
             "Scope": self.scope,
-            "Source": source,
+            "Source": self.source,
             "Outcome": self.outcome,
             "Unread": [{"what": gap.what, "why": gap.why} for gap in self.gaps],
             "Pages": self.pages,
@@ -99,6 +103,8 @@ class Tally:
     read: int = 0
     current: int = 0
     sent: int = 0
+    types: int = 0
+    inventory: int = 0
     dead: int = 0
     cut: int = 0
     watermark: str = ""
@@ -131,19 +137,33 @@ class Tally:
             self.gaps.append(Gap(item.what[:_WHAT_LENGTH], item.why))
 
     def delivered(self, report: SendReport, changes: Mapping[str, int]) -> None:
-        """Count rows that were acknowledged or kept as dead letters."""
+        """Count rows about findings that were acknowledged or kept as dead letters."""
         self.sent += report.sent
+        self.changes.update(changes)
+        self._count(report)
+
+    def delivered_types(self, report: SendReport) -> None:
+        """Count rows about types."""
+        self.types += report.sent
+        self._count(report)
+
+    def delivered_inventory(self, report: SendReport) -> None:
+        """Count rows of the inventory."""
+        self.inventory += report.sent
+        self._count(report)
+
+    def _count(self, report: SendReport) -> None:
         self.dead += report.dead
         self.cut += report.cut
-        self.changes.update(changes)
 
-    def report(self, scope: str, seconds: float) -> ScopeReport:
+    def report(self, scope: str, source: str, seconds: float) -> ScopeReport:
         """The final counts."""
         gaps = list(self.gaps)
         if (more := self.unreadable - _NAMED_ITEMS) > 0:
-            gaps.append(Gap(f"{more} more assessments", "They could not be read either."))
+            gaps.append(Gap(f"{more} more items", "They could not be read either."))
         return ScopeReport(
             scope=scope,
+            source=source,
             outcome=self.outcome,
             gaps=tuple(gaps),
             pages=self.pages,
@@ -151,6 +171,8 @@ class Tally:
             current=self.current,
             changes=dict(self.changes),
             sent=self.sent,
+            types=self.types,
+            inventory=self.inventory,
             dead=self.dead,
             cut=self.cut,
             seconds=seconds,

@@ -1,14 +1,18 @@
-"""Rows of DefenderApiRecommendations_CL and DefenderApiHealth_CL, with every column of the table."""
+"""Rows about findings and their types, with every column of the table."""
 
 from typing import Any
 
 import orjson
 
 from apiward_connector.finding import content_hash, digest
+from apiward_connector.recommendation_types import RecommendationType
 from apiward_connector.state import ChangeType, Entry
 from apiward_core.tables import SCHEMA_VERSION
 
 Row = dict[str, Any]
+
+TYPES = "DefenderApiRecommendationTypes_CL"
+INVENTORY = "DefenderApiInventory_CL"
 
 _UNKNOWN: Row = {
     "HttpMethod": "",
@@ -67,6 +71,28 @@ def recommendation_row(entry: Entry, change: ChangeType, *, observed: str, run_i
         "Exempt": finding.exempt,
         "PortalLink": finding.portal_link,
         "AdditionalData": finding.additional_data,
+    }
+
+
+def type_row(kind: RecommendationType, *, observed: str, run_id: str) -> Row:
+    """The row of DefenderApiRecommendationTypes_CL on the day of `observed`, which is when its findings were read."""
+    return {
+        "TimeGenerated": observed,
+        "RecordId": kind.record_id(observed[:10]),
+        "RunId": run_id,
+        "SchemaVersion": SCHEMA_VERSION,
+        "RecommendationKey": kind.key,
+        "Recommendation": kind.recommendation,
+        "RecommendationName": kind.name,
+        "Severity": kind.severity,
+        "Description": kind.description,
+        "RemediationSteps": kind.remediation_steps,
+        "ImplementationEffort": kind.implementation_effort,
+        "UserImpact": kind.user_impact,
+        "PolicyDefinitionId": kind.policy_definition_id,
+        "Threats": list(kind.threats),
+        "OwaspApi": list(kind.owasp_api),
+        "Plan": kind.plan,
     }
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from apiward_connector.finding import Finding
+from apiward_connector.recommendation_types import RecommendationType
 
 
 class ChangeType(StrEnum):
@@ -40,21 +41,31 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class ScopeState:
-    """All findings of a scope by FindingId, and the rows about them that are not known to have arrived.
+    """All findings of a scope by FindingId, and the rows that are not known to have arrived.
 
-    `pending` names each such row by finding and kind; the rest of the row is in the entry. `observed` is when the
-    entries were compared last, `watermark` when the scope was last read whole; both "" before the first time.
+    `pending` names each such row about a finding by finding and kind; the rest of the row is in the entry. `types` are
+    those whose rows are owed, `told` has the RecordId of the latest row of each assessment key, owed or delivered.
+    `observed` is when the entries were compared last, `watermark` when the scope was last read whole, `inventory_day`
+    the UTC day of which the inventory was sent; all "" before the first time.
     """
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
     pending: tuple[tuple[str, ChangeType], ...] = ()
+    types: tuple[RecommendationType, ...] = ()
+    told: Mapping[str, str] = field(default_factory=dict)
     observed: str = ""
     watermark: str = ""
+    inventory_day: str = ""
 
     @property
     def current(self) -> int:
         """How many findings the scope has, those that were removed left out."""
         return sum(not entry.removed for entry in self.entries.values())
+
+    @property
+    def owed(self) -> int:
+        """How many rows are not known to have arrived."""
+        return len(self.pending) + len(self.types)
 
 
 class Lease(Protocol):

@@ -10,6 +10,7 @@ import orjson
 import zstandard
 
 from apiward_connector.finding import Finding
+from apiward_connector.recommendation_types import RecommendationType
 from apiward_connector.state import ChangeType, Entry, ScopeState
 from apiward_core.errors import ConfigurationError
 
@@ -51,13 +52,21 @@ def _state(document: dict[str, Any]) -> ScopeState:
     return ScopeState(
         entries={name: _entry(entry) for name, entry in document["entries"].items()},
         pending=tuple((name, ChangeType(change)) for name, change in document["pending"]),
+        types=tuple(_type(kind) for kind in document["types"]),
+        told=document["told"],
         observed=document["observed"],
         watermark=document["watermark"],
+        inventory_day=document["inventory_day"],
     )
 
 
 def _entry(document: dict[str, Any]) -> Entry:
     return Entry(**{**document, "finding": Finding(**document["finding"])})
+
+
+def _type(document: dict[str, Any]) -> RecommendationType:
+    lists = {name: tuple(document[name]) for name in ("threats", "owasp_api")}
+    return RecommendationType(**{**document, **lists})
 
 
 def _checksum(body: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """Plain ARM calls through the SDK's own pipeline, for operations that the GA SDKs here do not have."""
 
-from types import TracebackType
+from collections.abc import Mapping
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import orjson
@@ -24,6 +25,7 @@ from apiward_core.errors import TransientError, azure_errors
 
 Json = dict[str, Any]
 _OK = (200, 201, 202, 204)
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class ArmClient:
@@ -52,10 +54,13 @@ class ArmClient:
             base_url, policies=policies, **transport
         )
 
-    def get(self, path: str, *, api_version: str) -> Json:
-        """The resource at `path`. Raises the errors of `apiward_core.errors`, MissingError when there is none."""
+    def get(self, path: str, *, api_version: str, **query: str) -> Json:
+        """The resource at `path`. `query` holds further parameters of the operation.
+
+        Raises the errors of `apiward_core.errors`, MissingError when there is none.
+        """
         with azure_errors(f"GET {path}"):
-            response: HttpResponse = self._client.send_request(self._request("GET", path, api_version))
+            response: HttpResponse = self._client.send_request(self._request("GET", path, api_version, query=query))
             self._check(response)
         return self._body(response)
 
@@ -69,8 +74,10 @@ class ArmClient:
             result: Json = poller.result()
         return result
 
-    def _request(self, method: str, path: str, api_version: str, body: Json | None = None) -> HttpRequest:
-        return HttpRequest(method, self._base_url + path, params={"api-version": api_version}, json=body)
+    def _request(
+        self, method: str, path: str, api_version: str, body: Json | None = None, *, query: Mapping[str, str] = _NONE
+    ) -> HttpRequest:
+        return HttpRequest(method, self._base_url + path, params={"api-version": api_version, **query}, json=body)
 
     @staticmethod
     def _check(response: HttpResponse) -> None:

@@ -28,6 +28,7 @@ class Cloud:
     logs_endpoint: str
     logs_scope: str
     ingestion_scope: str
+    portal: str
     domains: tuple[str, ...] = ()
     ingestion_domain: str = ""
     instance_discovery: bool = True  # only Microsoft's own clouds are known to Entra's discovery
@@ -41,6 +42,7 @@ PUBLIC = Cloud(
     logs_endpoint="https://api.loganalytics.io/v1",
     logs_scope="https://api.loganalytics.io/.default",
     ingestion_scope="https://monitor.azure.com/.default",
+    portal="https://portal.azure.com",
     domains=("azure.com", "azure.net", "windows.net", "microsoft.com", "loganalytics.io"),
     ingestion_domain="ingest.monitor.azure.com",
 )
@@ -53,6 +55,7 @@ US_GOVERNMENT = Cloud(
     logs_endpoint="https://api.loganalytics.us/v1",
     logs_scope="https://api.loganalytics.us/.default",
     ingestion_scope="https://monitor.azure.us/.default",
+    portal="https://portal.azure.us",
     domains=("usgovcloudapi.net", "azure.us", "microsoft.us", "loganalytics.us"),
     ingestion_domain="ingest.monitor.azure.us",
 )
@@ -93,6 +96,7 @@ def from_metadata(arm_endpoint: str, metadata: Mapping[str, Any]) -> Cloud:
             logs_endpoint=logs.rstrip("/") + "/v1",
             logs_scope=_default_scope(logs),
             ingestion_scope=PUBLIC.ingestion_scope,
+            portal=str(metadata["portal"]).rstrip("/"),
             instance_discovery=False,
         )
     except (KeyError, IndexError, TypeError) as error:

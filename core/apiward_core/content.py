@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol
+from uuid import UUID, uuid5
 
 import orjson
 
@@ -34,7 +35,8 @@ class Kind:
     `collection` is the path of its resources, with `{workspace}` for the workspace's ARM id and `{group}` for that of
     its resource group; `envelope` stands beside `properties` in every body. The rest tells two spellings of one state
     from two states, by field name at any depth: `service_owned` fields are the service's, `enums` compare without case,
-    `durations` are ISO 8601, and `defaults` are what an absent field means.
+    `durations` are ISO 8601, and `defaults` are what an absent field means. Kinds whose collection is shared by several
+    workspaces are `named_by_workspace`: names are GUIDs, and of each one per workspace is made.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Kind:
     enums: frozenset[str] = frozenset()
     durations: frozenset[str] = frozenset()
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    named_by_workspace: bool = False
 
     def normalise(self, properties: Mapping[str, Any]) -> Json:
         """`properties` in the one spelling that is compared: no empty or default fields, lists sorted."""
@@ -74,7 +77,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class ContentItem:
-    """One thing that is shipped: `id` is ours and never changes, `name` is the resource's."""
+    """One thing that is shipped: `id` is ours and never changes, `name` is the resource's, or what that is made of."""
 
     kind: Kind
     id: str
@@ -90,7 +93,8 @@ class ContentItem:
     def resource_id(self, workspace: ArmId) -> str:
         """The ARM id that the item has, or will have, in `workspace`."""
         group = f"/subscriptions/{workspace.subscription_id}/resourceGroups/{workspace.resource_group}"
-        return f"{self.kind.collection.format(workspace=workspace, group=group)}/{self.name}"
+        name = str(uuid5(UUID(self.name), workspace.key)) if self.kind.named_by_workspace else self.name
+        return f"{self.kind.collection.format(workspace=workspace, group=group)}/{name}"
 
 
 class State(StrEnum):

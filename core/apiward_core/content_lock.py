@@ -22,7 +22,7 @@ class Versioned(Protocol):
 
     @property
     def name(self) -> str:
-        """The resource's name in a workspace; never changes either."""
+        """The resource's name in a workspace, or what it is made of; never changes either."""
         ...
 
     @property
@@ -78,6 +78,10 @@ class Lock:
         entry = self._entries.get(item_id)
         matching = [version for version, known in entry.versions.items() if known == digest] if entry else []
         return max(matching, key=_numbers, default=None)
+
+    def joined(self, other: "Lock") -> "Lock":
+        """A lock that knows what either knows; they must not hold the same items."""
+        return Lock({**self._entries, **other._entries})  # noqa: SLF001 - of the same class
 
     def check(self, items: Iterable[Versioned]) -> None:
         """Raise ConfigurationError that names every item that the lock does not hold as it is now."""

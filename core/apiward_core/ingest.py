@@ -21,6 +21,10 @@ MAX_BODY = 1_048_576
 MAX_FIELD = 65_536
 CUT_MARKER = "...[cut by apiward]"
 _TOO_LARGE = 413
+_REFUSED = (
+    "Check dcr_immutable_id and ingestion_endpoint. If both are right, the rule does not fit the table: "
+    "run apiward infra deploy again."
+)
 
 Row = Mapping[str, Any]
 
@@ -86,7 +90,7 @@ class WorkspaceSink:
                 self._client.upload(self._rule, table.stream, body)
         except RejectedDataError as error:
             if not _is_too_large(error):
-                raise
+                raise type(error)(error.message, remedy=_REFUSED) from error.__cause__
             self._bisect(table, batch, report, error)
         else:
             report.sent += len(batch)

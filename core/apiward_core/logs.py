@@ -1,6 +1,7 @@
 """Queries against the workspace, with partial answers never taken for whole ones."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -10,6 +11,14 @@ from apiward_core.errors import IncompleteError, MissingError, RejectedDataError
 
 Row = Mapping[str, Any]
 TimeSpan = timedelta | tuple[datetime, datetime]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Rows of a query. `missing` says why there would have been more; it is empty when the answer is whole."""
+
+    rows: list[Row]
+    missing: str = ""
 
 
 class LogReader(Protocol):
@@ -33,6 +42,19 @@ class WorkspaceLogs:
         Raises IncompleteError when the service cut the answer (500,000 rows, 64 MB or time), and the other errors of
         `apiward_core.errors`.
         """
+        answer = self.read(kql, timespan=timespan)
+        if answer.missing:
+            raise IncompleteError(
+                f"Workspace {self._workspace} answered only in part: {answer.missing}.",
+                remedy="Narrow the time span or the query.",
+            )
+        return answer.rows
+
+    def read(self, kql: str, *, timespan: TimeSpan) -> Answer:
+        """The rows of the query's first table, also when the service cut the answer; for readers who are told so.
+
+        Raises the other errors of `apiward_core.errors`.
+        """
         try:
             with azure_errors(f"querying workspace {self._workspace}"):
                 result = self._client.query_workspace(self._workspace, kql, timespan=timespan)
@@ -44,13 +66,12 @@ class WorkspaceLogs:
                 remedy="If a function or table is missing: apiward infra deploy, then apiward content apply.",
             ) from error
         if isinstance(result, LogsQueryPartialResult):
-            raise IncompleteError(
-                f"Workspace {self._workspace} answered only in part: {result.partial_error}.",
-                remedy="Narrow the time span or the query.",
-            )
-        return _rows(result.tables[0]) if result.tables else []
+            return Answer(_rows(result.partial_data), str(result.partial_error))
+        return Answer(_rows(result.tables))
 
 
-def _rows(table: LogsTable) -> list[Row]:
-    columns: Sequence[str] = table.columns
-    return [dict(zip(columns, row, strict=True)) for row in table.rows]
+def _rows(tables: Sequence[LogsTable]) -> list[Row]:
+    if not tables:
+        return []
+    columns: Sequence[str] = tables[0].columns
+    return [dict(zip(columns, row, strict=True)) for row in tables[0].rows]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from apiward_lab.entra import Application
 from apiward_lab.estate import Estate
-from apiward_lab.estate.seed import stable_id
+from apiward_lab.estate.ids import stable_id
 from apiward_lab.rbac import AccessControl, built_in
 
 DISPLAY_NAMES = {
@@ -19,7 +19,7 @@ SECURITY_GROUP = "rg-security"
 
 # identity -> roles on every subscription, roles on the resource group of the workspace
 _ROLES: dict[str, tuple[Sequence[str], Sequence[str]]] = {
-    "connector": (("Security Reader",), ("Reader",)),
+    "connector": (("Security Reader", "API Management Service Reader Role"), ("Reader",)),
     "playbooks": (
         ("Security Reader", "API Management Service Contributor"),
         ("Log Analytics Reader", "Microsoft Sentinel Responder"),

@@ -17,15 +17,17 @@ from apiward_lab.dispatch import Dispatcher, Service
 from apiward_lab.entra import Application, Directory, Entra, ManagedIdentities, TokenAuthority
 from apiward_lab.entra.assertions import AssertionCheck
 from apiward_lab.estate import build
-from apiward_lab.estate.seed import stable_id
+from apiward_lab.estate.ids import stable_id
 from apiward_lab.journal import Journal
 from apiward_lab.loganalytics import LogAnalytics, Workspace
 from apiward_lab.rbac import AccessControl, Authorization
+from apiward_lab.resourcegraph import Inventory, ResourceGraph
 from apiward_lab.resources import CloudMetadata, Resources
 from apiward_lab.sentinel import Sentinel
 from apiward_lab.server import Server
 from apiward_lab.tls import Certificates
 from apiward_lab.web import Json
+from apiward_lab.workbooks import Workbooks
 
 WORKSPACE = "law-contoso-sentinel"
 
@@ -42,7 +44,7 @@ class Lab:
         lock = threading.RLock()
         self.clock = VirtualClock(lock=lock)
         self.journal = Journal()
-        self.estate = build(estate, seed=seed)
+        self.estate = build(estate, seed=seed, at=self.clock.now())
         self.applications = {app.name: app for app in identities.applications(seed)}
         self.directory = Directory(self.estate.tenant_id, list(self.applications.values()))
         self.access = AccessControl(self.clock)
@@ -150,11 +152,29 @@ class Lab:
             Authorization(self.access, is_principal=principals.__contains__),
             Resources(self.estate, self.access),
             self.defender,
-            ApiManagement(self.estate),
+            ApiManagement(self.estate, self.clock),
             self.log_analytics,
             self.sentinel,
+            self._resource_graph(),
+            Workbooks(self.clock, groups=[group.resource_id for group in self.estate.groups]),
             Control(self.control_key, clock=self.clock, journal=self.journal, describe=self.descriptor),
         ]
+
+    def _resource_graph(self) -> ResourceGraph:
+        subscriptions = [subscription.subscription_id for subscription in self.estate.subscriptions]
+        inventory = Inventory(
+            self.estate,
+            assessments=lambda: self.defender.ledger.rows,
+            pricings=self.defender.pricing_documents,
+            collections=self.defender.collection_documents,
+        )
+        return ResourceGraph(
+            inventory,
+            self.access,
+            self.clock,
+            subscriptions=subscriptions,
+            management_groups={self.estate.tenant_id: subscriptions},
+        )
 
 
 def _identity(app: Application) -> Json:

@@ -11,15 +11,17 @@ from apiward_core.arm_id import ArmId
 from apiward_core.catalogue import UNCATALOGUED, Catalogue
 from apiward_core.clock import Clock, timestamp
 from apiward_core.errors import ApiwardError, GuardrailError, RejectedDataError
-from apiward_core.logs import Row
 from apiward_playbooks import comments, transitions
 from apiward_playbooks.closing import Closer, Verdict
 from apiward_playbooks.effects import AzureEffects
 from apiward_playbooks.engine import Engine
-from apiward_playbooks.findings import Findings, FindingState
+from apiward_playbooks.findings import Findings, FindingState, target_of
+from apiward_playbooks.guard import Guard
 from apiward_playbooks.incidents import Incidents, IncidentSummary
-from apiward_playbooks.runs import ENDED, REPLACEABLE, Plan, Run, Target
+from apiward_playbooks.remediation import Change, Evidence
+from apiward_playbooks.runs import ENDED, REPLACEABLE, Plan, Run, State, Target
 from apiward_playbooks.store import RunStore
+from apiward_playbooks.trail import Auditor, Trail
 
 _Made = TypeVar("_Made")
 
@@ -50,6 +52,8 @@ class Playbooks:
         store: RunStore,
         engine: Engine,
         effects: AzureEffects,
+        guard: Guard,
+        auditor: Auditor,
         findings: Findings,
         incidents: Incidents,
         closer: Closer,
@@ -61,6 +65,8 @@ class Playbooks:
         self._store = store
         self._engine = engine
         self._effects = effects
+        self._guard = guard
+        self._auditor = auditor
         self._findings = findings
         self._incidents = incidents
         self._closer = closer
@@ -70,12 +76,13 @@ class Playbooks:
         self._new_id = new_id
 
     def plan(self, finding_id: str, *, requested_by: str) -> Run:
-        """Plan the remediation of a current finding. Nothing is changed; the run waits for approval.
+        """Plan the remediation of a current finding. Nothing is changed.
 
-        Raises MissingError for an unknown finding, GuardrailError when apiward must not change it, RejectedDataError
-        when there is nothing to change, ConflictError when the finding has an open run.
+        By the guardrails the run waits for approval, is approved at once, or is blocked and says why. Raises
+        MissingError for an unknown finding, GuardrailError when apiward cannot change it or the guardrails cannot be
+        read, RejectedDataError when there is nothing to change, ConflictError when the finding has an open run.
         """
-        target = _target(self._findings.current(finding_id))
+        target = target_of(self._findings.current(finding_id))
         return self._plan(target, requested_by, self._closer.incident_of(target))
 
     def _plan(self, target: Target, requested_by: str, incident: str) -> Run:
@@ -89,17 +96,30 @@ class Playbooks:
                 f"{target.resource_id} needs no change for {target.recommendation}.",
                 remedy="It is fixed at the resource; wait for Defender to agree.",
             )
-        entry = self._catalogue.by_slug(target.recommendation)
+        plan = self._frozen(target, changes, remediation.race)
         now = self._clock.now()
-        plan = Plan(
-            tuple(changes), remediation.race, entry.breaking, entry.irreversible, timestamp(now + self._plan_ttl)
-        )
-        run = transitions.new_run(self._new_id(), target, plan, requested_by=requested_by, incident=incident, now=now)
+        new = transitions.new_run(self._new_id(), target, plan, requested_by=requested_by, incident=incident, now=now)
+        run = transitions.ruled(new, self._guard.ruling(target, changes), now)
+        if known := self._blocked_like(run):
+            return known
         if incident and (comment := comments.describe(run)):
             run = transitions.commented(run, comment)
-        self._replace_runs_on(target, run)
+        if run.state not in ENDED:
+            self._replace_runs_on(target, run)
         self._store.add(run)
-        return self._engine.advance(run.id)
+        return self._engine.deliver(run.id)
+
+    def _frozen(self, target: Target, changes: list[Change], race: str) -> Plan:
+        entry = self._catalogue.by_slug(target.recommendation)
+        expires_at = timestamp(self._clock.now() + self._plan_ttl)
+        return Plan(tuple(changes), race, entry.breaking, entry.irreversible, expires_at)
+
+    def _blocked_like(self, new: Run) -> Run | None:
+        """The last run on the finding, when it was blocked for the same reason from the same change."""
+        if new.state is not State.BLOCKED:
+            return None
+        last = next((run for run in reversed(self._store.all()) if run.target == new.target), None)
+        return last if last and _gist(last) == _gist(new) else None
 
     def _replace_runs_on(self, target: Target, new: Run) -> None:
         for old in self._store.all():
@@ -118,7 +138,7 @@ class Playbooks:
         problems: dict[str, str] = {}
         for finding_id in free:
             try:
-                target = _target(self._findings.current(finding_id))
+                target = target_of(self._findings.current(finding_id))
                 planned.append(self._plan(target, requested_by, incident.name))
             except ApiwardError as error:
                 problems[f"finding {finding_id}"] = str(error)
@@ -129,12 +149,21 @@ class Playbooks:
         found = self._incidents.numbered(number)
         return found, self._closer.judge(found.name).findings
 
-    def approve(self, run_id: str, *, plan_hash: str, by: str, why: str = "") -> Run:
-        """Approve the plan whose hash the approver saw. Nothing is changed yet."""
+    def approve(self, run_id: str, *, plan_hash: str, by: str, why: str = "", ticket: str = "") -> Run:
+        """Approve the plan whose hash the approver saw. Nothing is changed yet.
+
+        Raises ConflictError when the run does not wait or the plan is another, GuardrailError when it may not be
+        approved: it is blocked, it expired, or not by this person, or not without a ticket.
+        """
         now = self._clock.now()
-        self._engine.transition(
-            run_id, lambda run: transitions.approved(run, by=by, why=why, plan_hash_seen=plan_hash, now=now)
-        )
+        said = f"{ticket} {why}".strip()
+
+        def decide(run: Run) -> Run:
+            decided = transitions.approved(run, by=by, why=said, plan_hash_seen=plan_hash, now=now)
+            self._guard.require_approver(run, by=by, ticket=ticket)
+            return decided
+
+        self._engine.transition(run_id, decide)
         return self._engine.deliver(run_id)
 
     def reject(self, run_id: str, *, by: str, why: str = "") -> Run:
@@ -146,6 +175,10 @@ class Playbooks:
     def advance(self, run_id: str) -> Run:
         """Do all that can be done for a run now: apply an approved plan, verify, confirm, close."""
         return self._engine.advance(run_id)
+
+    def look(self, run_id: str) -> Evidence:
+        """Read the run's resource again now, and say whether it is as it should be. Nothing is written."""
+        return self._effects.verify(self.get(run_id))
 
     def roll_back(self, run_id: str, *, by: str, why: str = "") -> Run:
         """Bring everything that a run changed back to its pre-image."""
@@ -162,6 +195,10 @@ class Playbooks:
     def get(self, run_id: str) -> Run:
         """One run."""
         return self._store.load(run_id)[0]
+
+    def audit(self, run_id: str) -> Trail:
+        """The run's audit trail in the workspace, checked against the run store."""
+        return self._auditor.trail(self._engine.deliver(run_id))
 
     def list(self) -> list[Run]:
         """Every run, oldest first."""
@@ -183,27 +220,19 @@ class Playbooks:
             problems.pop(what, None)
             return made
 
+        open_incidents = self._incidents.open()
         open_runs = [run.id for run in self._store.all() if run.state not in ENDED or run.outbox]
         for run_id in open_runs * 2:  # an incident closes with the last of its runs, and the others follow it
             attempt(f"run {run_id}", partial(self._engine.advance, run_id))
         verdicts = {
             incident.number: attempt(f"incident {incident.number}", partial(self._closer.close_if_done, incident.name))
-            for incident in self._incidents.open()
+            for incident in open_incidents
         }
         rested = tuple(self.get(run_id) for run_id in open_runs)
         judged = tuple((number, verdict) for number, verdict in verdicts.items() if verdict)
         return Reconciled(rested, judged, problems)
 
 
-def _target(row: Row) -> Target:
-    if row["State"] != "Unhealthy":
-        raise RejectedDataError(f"Finding {row['FindingId']} is {row['State']}.", remedy="There is nothing to fix.")
-    return Target(
-        finding_id=row["FindingId"],
-        recommendation_key=row["RecommendationKey"],
-        recommendation=row["Recommendation"],
-        recommendation_name=row["RecommendationName"],
-        severity=row["Severity"],
-        resource_id=row["ResourceId"],
-        service_id=row["ServiceId"],
-    )
+def _gist(run: Run) -> tuple[object, ...]:
+    """What a run is about, whenever it was planned."""
+    return run.state, run.problem, [(change.resource_id, change.before, change.after) for change in run.plan.changes]

@@ -1,12 +1,18 @@
-"""Closing incidents: only when every finding in one is Confirmed, Resolved, or Removed because its resource is gone."""
+"""Closing incidents: only when every finding in one is settled.
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+That is Healthy by Defender, Removed because its resource is gone, or a risk that somebody accepted and that is still
+accepted. A verdict that Defender gave before our fix was rolled back settles nothing.
+"""
 
-from apiward_core.errors import MissingError
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from apiward_core.clock import parse_timestamp
+from apiward_core.errors import GuardrailError, MissingError
 from apiward_playbooks import comments
 from apiward_playbooks.engine import Settled
 from apiward_playbooks.findings import Findings, FindingState
+from apiward_playbooks.guardrails.document import AcceptedRisk
 from apiward_playbooks.incidents import Classification, Incidents, IncidentSummary
 from apiward_playbooks.runs import ENDED, Run, State, Target
 from apiward_playbooks.store import RunStore
@@ -14,24 +20,35 @@ from apiward_playbooks.store import RunStore
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether an incident may close, the findings that it is about, and our runs on them."""
+    """Whether an incident may close, the findings that it is about, our runs on them, and what risks were accepted."""
 
     may_close: bool
     how: str
     findings: tuple[FindingState, ...] = ()
     runs: tuple[Run, ...] = ()
+    risks: Mapping[str, AcceptedRisk] = field(default_factory=dict)
 
 
 class Closer:
-    """Decides about incidents and closes those that may close."""
+    """Decides about incidents and closes those that may close.
+
+    `accepted_risks` finds the valid accepted risks among findings, by finding id.
+    """
 
     def __init__(
-        self, *, incidents: Incidents, findings: Findings, store: RunStore, classification: Classification
+        self,
+        *,
+        incidents: Incidents,
+        findings: Findings,
+        store: RunStore,
+        classification: Classification,
+        accepted_risks: Callable[[Sequence[FindingState]], Mapping[str, AcceptedRisk]],
     ) -> None:
         self._incidents = incidents
         self._findings = findings
         self._store = store
         self._classification = classification
+        self._accepted_risks = accepted_risks
 
     def judge(self, incident: str) -> Verdict:
         """Whether the incident of that name may close."""
@@ -41,13 +58,20 @@ class Closer:
         found = tuple(self._findings.raised_by(groups).values())
         if not found:
             return Verdict(False, "the workspace has no findings for its alerts")
-        unsettled = [finding for finding in found if not _is_settled(finding)]
-        if unsettled:
-            return Verdict(False, f"still open: {len(unsettled)} of {_count(len(found), 'finding')}", found)
         runs = self._runs_on([finding for finding in found if finding.change_type != "Removed"])
+        unsettled = [finding for finding in found if not _is_settled(finding, runs)]
+        try:
+            # what is gone without a reason is no risk that anybody could have accepted
+            present = [finding for finding in unsettled if finding.change_type != "Removed"]
+            risks = self._accepted_risks(present) if present else {}
+        except GuardrailError as error:
+            return Verdict(False, f"accepted risks are unknown: {error}", found, runs)
+        if len(unsettled) > len(risks):
+            still = f"still open: {len(unsettled) - len(risks)} of {_count(len(found), 'finding')}"
+            return Verdict(False, still, found, runs, risks)
         if busy := [run for run in runs if run.state not in (State.CONFIRMED, *ENDED)]:
-            return Verdict(False, f"not confirmed yet: {_count(len(busy), 'run')} on its findings", found, runs)
-        return Verdict(True, _how(found), found, runs)
+            return Verdict(False, f"not confirmed yet: {_count(len(busy), 'run')} on its findings", found, runs, risks)
+        return Verdict(True, _how(found, risks), found, runs, risks)
 
     def close_if_done(self, incident: str) -> Verdict:
         """Comment with the evidence and close the incident, if it may close."""
@@ -55,7 +79,7 @@ class Closer:
         if not verdict.may_close:
             return verdict
         confirmed = [run for run in verdict.runs if run.state == State.CONFIRMED]
-        message = comments.closing(verdict.findings, confirmed, verdict.how)
+        message = comments.closing(verdict.findings, confirmed, verdict.risks, verdict.how)
         settled = sorted(finding.finding_id for finding in verdict.findings)
         self._incidents.comment(incident, comments.comment_id(incident, "settled", *settled), message, always=True)
         closed = self._incidents.close(
@@ -96,16 +120,29 @@ class Closer:
         return target.finding_id in self._findings.raised_by(groups)
 
 
-def _is_settled(finding: FindingState) -> bool:
+def _is_settled(finding: FindingState, runs: Iterable[Run]) -> bool:
     if finding.change_type == "Removed":
         return finding.cause == "ResourceGone"
-    return finding.state == "Healthy"
+    return finding.state == "Healthy" and not _was_undone_since(finding, runs)
 
 
-def _how(findings: tuple[FindingState, ...]) -> str:
+def _was_undone_since(finding: FindingState, runs: Iterable[Run]) -> bool:
+    """Whether our last run on the finding was rolled back after Defender's verdict, or nobody knows when that was."""
+    mine = [run for run in runs if run.target.finding_id == finding.finding_id]
+    last = max(mine, key=lambda run: run.created_at, default=None)
+    if last is None or last.state is not State.ROLLED_BACK:
+        return False
+    return finding.changed_at is None or finding.changed_at <= parse_timestamp(last.rolled_back_at)
+
+
+def _how(findings: tuple[FindingState, ...], risks: Mapping[str, AcceptedRisk]) -> str:
     gone = sum(finding.change_type == "Removed" for finding in findings)
-    healthy = len(findings) - gone
-    parts = [f"{healthy} Healthy by Defender" if healthy else "", f"{gone} deleted with the resource" if gone else ""]
+    healthy = len(findings) - gone - len(risks)
+    parts = (
+        f"{healthy} Healthy by Defender" if healthy else "",
+        f"{gone} deleted with the resource" if gone else "",
+        f"{len(risks)} accepted as a risk" if risks else "",
+    )
     return f"{_count(len(findings), 'finding')}: {', '.join(filter(None, parts))}"
 
 

@@ -63,7 +63,7 @@ def decide(run: Run, now: datetime) -> Effect:
         case State.APPROVED:
             return Begin()
         case State.APPLYING:
-            return Write(run.cursor) if run.attempted >= run.cursor else Prepare(run.cursor)
+            return Write(run.cursor) if run.attempted == run.cursor else Prepare(run.cursor)
         case State.ROLLING_BACK:
             return Write(run.cursor, back=True)
         case State.APPLIED | State.UNVERIFIED:

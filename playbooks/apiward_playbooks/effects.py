@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from apiward_core.arm_id import ArmId
 from apiward_core.catalogue import Catalogue
 from apiward_core.clients import AzureClients
+from apiward_core.clock import Clock
 from apiward_core.errors import IncompleteError, MissingError, azure_errors
 from apiward_core.ingest import LogSink
 from apiward_core.tables import REMEDIATION, all_tables
@@ -30,6 +31,7 @@ class AzureEffects:
         incidents: Incidents,
         findings: Findings,
         closer: Closer,
+        clock: Clock,
     ) -> None:
         self._clients = clients
         self._catalogue = catalogue
@@ -38,6 +40,7 @@ class AzureEffects:
         self._incidents = incidents
         self._findings = findings
         self._closer = closer
+        self._clock = clock
 
     def send_audit(self, rows: list[AuditRow]) -> None:
         """Send audit rows to DefenderApiRemediation_CL."""
@@ -58,7 +61,8 @@ class AzureEffects:
     def plan(self, recommendation: str, resource: ArmId) -> tuple[list[Change], Remediation]:
         """The changes that a resource needs, and the remediation that would make them."""
         remediation = load_remediation(self._catalogue.by_slug(recommendation))
-        return remediation.plan(self._clients, resource.require_within(self._scopes)), remediation
+        allowed = resource.require_within(self._scopes)
+        return remediation.plan(self._clients, allowed, self._clock.now()), remediation
 
     def observe(self, run: Run, change: Change) -> Observed:
         """Read the touched keys of a change."""

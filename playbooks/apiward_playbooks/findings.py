@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from apiward_core.clock import Clock
-from apiward_core.errors import MissingError
+from apiward_core.errors import MissingError, RejectedDataError
 from apiward_core.kql import bind
 from apiward_core.logs import LogReader, Row
+from apiward_playbooks.runs import Target
 
 _CURRENT_WINDOW = timedelta(days=3)  # a daily Snapshot row keeps each current finding inside it
 _CURRENT = """
@@ -26,8 +27,9 @@ ApiRecommendationHistory()
 _LATEST = """
 ApiRecommendationHistory()
 | where FindingId in (finding_ids)
-| summarize arg_max(Revision, State, ChangeType, StateCause, StateChanged, ResourceId) by FindingId, FirstSeen
-| summarize arg_max(FirstSeen, State, ChangeType, StateCause, StateChanged, ResourceId) by FindingId
+| summarize arg_max(Revision, State, ChangeType, StateCause, StateChanged, Recommendation, ResourceId)
+    by FindingId, FirstSeen
+| summarize arg_max(FirstSeen, State, ChangeType, StateCause, StateChanged, Recommendation, ResourceId) by FindingId
 """  # the connector counts revisions anew, with a new FirstSeen, when its state was lost
 _ROUNDING = timedelta(milliseconds=1)  # the service keeps 100 ns, we microseconds
 
@@ -53,8 +55,14 @@ class FindingState:
     state: str
     change_type: str
     cause: str
-    changed: str
+    changed_at: datetime | None
+    recommendation: str
     resource_id: str
+
+    @property
+    def changed(self) -> str:
+        """When the state changed by Defender's word, for people; "" when it does not say."""
+        return f"{self.changed_at:%Y-%m-%d %H:%M} UTC" if self.changed_at else ""
 
 
 class Findings:
@@ -102,8 +110,19 @@ class Findings:
         return now - length, now
 
 
-def _when(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""
+def target_of(row: Row) -> Target:
+    """What a run for a current finding works on. Raises RejectedDataError when the finding is not Unhealthy."""
+    if row["State"] != "Unhealthy":
+        raise RejectedDataError(f"Finding {row['FindingId']} is {row['State']}.", remedy="There is nothing to fix.")
+    return Target(
+        finding_id=row["FindingId"],
+        recommendation_key=row["RecommendationKey"],
+        recommendation=row["Recommendation"],
+        recommendation_name=row["RecommendationName"],
+        severity=row["Severity"],
+        resource_id=row["ResourceId"],
+        service_id=row["ServiceId"],
+    )
 
 
 def _finding_state(row: Row) -> FindingState:
@@ -112,6 +131,7 @@ def _finding_state(row: Row) -> FindingState:
         state=str(row["State"]),
         change_type=str(row["ChangeType"]),
         cause=str(row["StateCause"]),
-        changed=_when(row["StateChanged"]),
+        changed_at=row["StateChanged"],
+        recommendation=str(row["Recommendation"]),
         resource_id=str(row["ResourceId"]),
     )

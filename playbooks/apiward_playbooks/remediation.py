@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -45,14 +46,15 @@ class Evidence:
 class Remediation:
     """One remediation.
 
-    `plan` reads the resource and returns the changes it needs, none when it is as it should be. `observe` reads the
-    touched keys of one change. `apply` writes `change.after`, `revert` writes `change.before`, both against an ETag and
-    with a correlation id. `verify` reads the resource again. `race` names what can still happen between read and write.
+    `plan` reads the resource, and what says how it was used until now, and returns the changes that it needs: none when
+    it is as it should be. `observe` reads the touched keys of one change. `apply` writes `change.after` and `revert`
+    writes `change.before`, both against an ETag and with a correlation id. `verify` reads the resource again. `race`
+    names what can still happen between read and write.
     """
 
     slug: str
     race: str
-    plan: Callable[[AzureClients, ArmId], list[Change]]
+    plan: Callable[[AzureClients, ArmId, datetime], list[Change]]
     observe: Callable[[AzureClients, Change], Observed]
     apply: Callable[[AzureClients, Change, str, str], None]
     revert: Callable[[AzureClients, Change, str, str], None]

@@ -4,12 +4,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from apiward_playbooks.audit import AuditRow
+from apiward_playbooks.guardrails.document import Mode
 from apiward_playbooks.remediation import Change, Evidence
 
 
 class State(StrEnum):
     """Where a run stands."""
 
+    BLOCKED = "Blocked"
     AWAITING_APPROVAL = "AwaitingApproval"
     REJECTED = "Rejected"
     EXPIRED = "Expired"
@@ -28,7 +30,17 @@ class State(StrEnum):
     ABANDONED = "Abandoned"
 
 
-ENDED = frozenset({State.REJECTED, State.EXPIRED, State.APPLY_FAILED, State.CLOSED, State.ROLLED_BACK, State.ABANDONED})
+ENDED = frozenset(
+    {
+        State.BLOCKED,
+        State.REJECTED,
+        State.EXPIRED,
+        State.APPLY_FAILED,
+        State.CLOSED,
+        State.ROLLED_BACK,
+        State.ABANDONED,
+    }
+)
 # A new plan for the same finding may take the place of a run in one of these.
 REPLACEABLE = frozenset(
     {State.VERIFIED, State.UNVERIFIED, State.CONFIRMED, State.PARTIALLY_APPLIED, State.ROLLBACK_FAILED}
@@ -84,7 +96,9 @@ class Comment:
 class Run:
     """One remediation, from plan to close. Times are ISO 8601 texts, so that a stored run reads back as it was.
 
-    `cursor` is the change in hand, `attempted` the last one that may have been written.
+    `mode` is the guardrails' for its plan. `cursor` is the change in hand, `attempted` the one whose write began and
+    has no known end, -1 when there is none. `held` says why it waits although it was approved, `rolled_back_at` when
+    it was wholly undone.
     """
 
     id: str
@@ -93,6 +107,7 @@ class Run:
     plan_hash: str
     requested_by: str
     created_at: str
+    mode: Mode = Mode.APPROVAL
     state: State = State.AWAITING_APPROVAL
     decided_by: str = ""
     decided_why: str = ""
@@ -103,6 +118,8 @@ class Run:
     confirmed_at: str = ""
     overdue_told: bool = False
     problem: str = ""
+    held: str = ""
+    rolled_back_at: str = ""
     incident: str = ""  # resource name of the incident that it belongs to, empty while none is known
     sequence: int = 0
     audit_head: str = ""

@@ -1,8 +1,7 @@
 """Where runs are kept: one record per run, changed only by compare-and-set."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -10,8 +9,8 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from apiward_core.errors import ConfigurationError, ConflictError, MissingError
-from apiward_core.files import private_folder
 from apiward_playbooks.runs import ENDED, Run
+from apiward_playbooks.sqlite_file import connection_to
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -91,20 +90,8 @@ class SqliteRunStore:
             rows = connection.execute("SELECT record FROM runs ORDER BY created_at, id").fetchall()
         return [_decode(row[0]) for row in rows]
 
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        try:
-            private_folder(self._path.parent)
-            with closing(sqlite3.connect(self._path, timeout=30)) as connection:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.executescript(_SCHEMA + _ONE_OPEN_RUN)
-                with connection:
-                    yield connection
-        except sqlite3.DatabaseError as error:
-            raise ConfigurationError(
-                f"The run store {self._path} cannot be used: {error}.", remedy="Check state_dir and its permissions."
-            ) from error
+    def _connection(self) -> AbstractContextManager[sqlite3.Connection]:
+        return connection_to(self._path, _SCHEMA + _ONE_OPEN_RUN)
 
 
 def _has_open_run(run: Run) -> ConflictError:

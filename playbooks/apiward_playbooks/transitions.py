@@ -15,8 +15,12 @@ from apiward_core.errors import ConflictError, GuardrailError
 from apiward_core.tables import SCHEMA_VERSION
 from apiward_playbooks.audit import chained
 from apiward_playbooks.decision import Prepare, Write
+from apiward_playbooks.guardrails.document import Mode
+from apiward_playbooks.guardrails.limits import Ruling
 from apiward_playbooks.remediation import Evidence
 from apiward_playbooks.runs import CHANGED_SOMETHING, ENDED, Comment, Plan, Run, State, Target
+
+GUARDRAILS = "guardrails"  # the actor of what they decide by themselves
 
 
 @dataclass(frozen=True)
@@ -52,19 +56,34 @@ def new_run(run_id: str, target: Target, plan: Plan, *, requested_by: str, incid
     return recorded(run, Step("plan", requested_by, summary, before, after), now)
 
 
+def ruled(run: Run, ruling: Ruling, now: datetime) -> Run:
+    """The new run as the guardrails leave it: blocked, waiting for approval, or approved at once by a rule."""
+    run = replace(run, mode=ruling.mode)
+    if ruling.blocks:
+        blocked = replace(run, state=State.BLOCKED, problem=ruling.blocks)
+        return recorded(blocked, Step("block", GUARDRAILS, ruling.blocks), now)
+    if ruling.mode is Mode.AUTOMATIC:
+        run = replace(run, state=State.APPROVED, decided_by=GUARDRAILS, decided_why=ruling.source)
+        return recorded(run, Step("approve", GUARDRAILS, f"automatic by {ruling.source}"), now)
+    return run
+
+
 def approved(run: Run, *, by: str, why: str, plan_hash_seen: str, now: datetime) -> Run:
     """The run approved by somebody who saw this plan.
 
     Raises ConflictError when the run does not wait for approval or the hash is another plan's, GuardrailError when the
-    plan expired or the approver asked for it.
+    guardrails blocked it or the plan expired.
     """
+    if run.state is State.BLOCKED:
+        raise GuardrailError(
+            f"Run {run.id} is blocked: {run.problem}.",
+            remedy="No approval helps; change the guardrails, then plan again.",
+        )
     _require_state(run, State.AWAITING_APPROVAL, "approved")
     if plan_hash_seen != run.plan_hash or plan_hash(run.id, run.target, run.plan) != run.plan_hash:
         raise ConflictError(f"Run {run.id} holds another plan than the approved one.", remedy="Read its plan again.")
     if timestamp(now) >= run.plan.expires_at:
         raise GuardrailError(f"The plan of run {run.id} expired at {run.plan.expires_at}.", remedy="Make a new plan.")
-    if _actor(by).casefold() == run.requested_by.casefold():
-        raise GuardrailError(f"{by} asked for run {run.id} and cannot approve it.", remedy="Let somebody else approve.")
     run = replace(run, state=State.APPROVED, decided_by=_actor(by), decided_why=why)
     return recorded(run, Step("approve", _actor(by), why or "approved"), now)
 
@@ -78,12 +97,17 @@ def rejected(run: Run, *, by: str, why: str, now: datetime) -> Run:
 
 def rolling_back(run: Run, *, by: str, why: str, now: datetime) -> Run:
     """The run on its way back. Raises ConflictError when it changed nothing, GuardrailError when that is final."""
-    if run.state not in CHANGED_SOMETHING:
+    if not may_be_rolled_back(run):
         raise ConflictError(f"Run {run.id} is {run.state} and changed nothing.", remedy="Nothing is to be undone.")
     if run.plan.irreversible:
         raise GuardrailError(f"Run {run.id} cannot be rolled back.", remedy=run.plan.irreversible)
-    run = replace(run, state=State.ROLLING_BACK, cursor=len(run.plan.changes) - 1, problem="")
+    run = replace(run, state=State.ROLLING_BACK, cursor=len(run.plan.changes) - 1, problem="", held="")
     return recorded(run, Step("rollback", _actor(by), why or "roll back"), now)
+
+
+def may_be_rolled_back(run: Run) -> bool:
+    """Whether the run changed something, or failed after a write that may yet have arrived."""
+    return run.state in CHANGED_SOMETHING or (run.state is State.APPLY_FAILED and run.attempted >= 0)
 
 
 def abandoned(run: Run, *, by: str, why: str, now: datetime) -> Run:
@@ -104,12 +128,22 @@ def begun(run: Run, now: datetime) -> Run:
     """The run about to write for the first time. Raises ConflictError when its stored plan was altered."""
     if plan_hash(run.id, run.target, run.plan) != run.plan_hash:
         raise ConflictError(f"The stored plan of run {run.id} was altered.", remedy="Make a new plan.")
-    return recorded(replace(run, state=State.APPLYING, cursor=0), Step("begin", "apiward", "start writing"), now)
+    started = replace(run, state=State.APPLYING, cursor=0, held="")
+    return recorded(started, Step("begin", "apiward", "start writing"), now)
+
+
+def held(run: Run, why: str, now: datetime) -> Run:
+    """The run that the guardrails keep waiting, said once per reason; approved again as long as it wrote nothing."""
+    wrote_nothing = run.state is State.APPLYING and run.cursor == 0 and run.attempted < 0
+    state = State.APPROVED if wrote_nothing else run.state
+    if (run.held, run.state) == (why, state):
+        return run
+    return recorded(replace(run, state=state, held=why), Step("hold", GUARDRAILS, why), now)
 
 
 def attempting(run: Run, effect: Prepare) -> Run:
     """The run whose next change may be written from now on. No audit row: nothing has happened yet."""
-    return replace(run, attempted=effect.index)
+    return replace(run, attempted=effect.index, held="")
 
 
 def wrote(run: Run, effect: Prepare | Write, *, already: bool, now: datetime) -> Run:
@@ -118,14 +152,17 @@ def wrote(run: Run, effect: Prepare | Write, *, already: bool, now: datetime) ->
     back = isinstance(effect, Write) and effect.back
     before, after = (change.after, change.before) if back else (change.before, change.after)
     cursor = effect.index - 1 if back else effect.index + 1
-    state = run.state
+    state, undone = run.state, ""
     if back and cursor < 0:
-        state = State.ROLLED_BACK
+        state, undone = State.ROLLED_BACK, timestamp(now)
     elif not back and cursor == len(run.plan.changes):
         state = State.APPLIED
     name = "revert" if back else "apply"
-    decision = "was as planned already" if already else change.summary
-    return recorded(replace(run, state=state, cursor=cursor), Step(name, "apiward", decision, before, after), now)
+    summary = f"taken back: {change.summary}" if back else change.summary
+    decision = "was so already" if already else summary
+    attempted = -1 if run.attempted == effect.index else run.attempted
+    run = replace(run, state=state, cursor=cursor, attempted=attempted, held="", rolled_back_at=undone)
+    return recorded(run, Step(name, "apiward", decision, before, after), now)
 
 
 def failed(run: Run, effect: Prepare | Write, problem: str, *, untouched: bool, now: datetime) -> Run:
@@ -134,7 +171,7 @@ def failed(run: Run, effect: Prepare | Write, problem: str, *, untouched: bool, 
         state = State.ROLLBACK_FAILED
     else:
         state = State.APPLY_FAILED if untouched and effect.index == 0 else State.PARTIALLY_APPLIED
-    return recorded(replace(run, state=state, problem=problem), Step("stop", "apiward", problem), now)
+    return recorded(replace(run, state=state, problem=problem, held=""), Step("stop", "apiward", problem), now)
 
 
 def verified(run: Run, evidence: Evidence, *, confirm_within: timedelta, now: datetime) -> Run:

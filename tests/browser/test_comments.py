@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from markdown_it import MarkdownIt
@@ -10,6 +11,7 @@ from playwright.sync_api import Page
 from apiward_core.html import join, tag
 from apiward_playbooks.comments import closing, describe
 from apiward_playbooks.findings import FindingState
+from apiward_playbooks.guardrails.document import AcceptedRisk
 from apiward_playbooks.runs import Run
 from tests.property.world import planned
 
@@ -59,9 +61,8 @@ def test_a_hostile_name_stays_text_in_a_plan(page: Page) -> None:
 
 
 def test_a_hostile_name_stays_text_in_a_closing_comment(page: Page) -> None:
-    finding = FindingState("f-1", "Healthy", "Resolved", "", HOSTILE, HOSTILE)
-    text = _shown(page, closing([finding], [_hostile_run()], HOSTILE))
-    assert text.count("window.ran=1</script>") == 5
+    text = _shown(page, _closing(HOSTILE))
+    assert text.count("window.ran=1</script>") == 7
 
 
 def _comment(text: str) -> str:
@@ -71,8 +72,9 @@ def _comment(text: str) -> str:
 
 
 def _closing(text: str) -> str:
-    finding = FindingState("f-1", "Healthy", "Resolved", "", text, text)
-    return closing([finding], [_hostile_run(text)], text)
+    fixed, accepted = (FindingState(name, "Healthy", "Resolved", text, None, text, text) for name in ("f-1", "f-2"))
+    risk = AcceptedRisk(finding="f-2", reason=text, accepted_by=text, expires=date(2027, 1, 1))
+    return closing([fixed, accepted], [_hostile_run(text)], {"f-2": risk}, text)
 
 
 def _text_between_tags(text: str) -> str:

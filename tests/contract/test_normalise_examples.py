@@ -1,86 +1,98 @@
-"""Every assessment and metadata example of Microsoft's OpenAPI documents, as JSON and as the SDK reads it."""
+"""Every assessment and metadata example of Microsoft's OpenAPI documents, as the connector and as the SDK read it."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
-
-import pytest
-from azure.mgmt.security.v2021_06_01.models import SecurityAssessmentMetadataResponse, SecurityAssessmentResponse
 
 from apiward_connector.finding import Finding
 from apiward_connector.normalise import Normaliser
-from apiward_connector.sources.metadata import AssessmentMetadata
+from apiward_connector.sources.assessments import AssessmentsSource
+from apiward_connector.sources.metadata import AssessmentMetadata, MetadataSource
 from apiward_core.catalogue import load_catalogue
 from apiward_core.clock import parse_timestamp, timestamp
-from tests.contract.openapi import shared_dir
+from tests.contract.defender_examples import SUBSCRIPTION, Document, answering, documents, listed
 
-VERSIONS = ("2020-01-01", "2021-06-01")
-FOLDER = "specs/specification/security/resource-manager/Microsoft.Security/stable"
+SCOPE = f"subscriptions/{SUBSCRIPTION}"
+VERSIONS = {"2020-01-01", "2021-06-01"}
 API_CATEGORY = {"displayName": "API endpoints should be documented", "categories": ["API"], "severity": "Low"}
 
 
-def answers(version: str, kind: str) -> Iterator[tuple[str, Any]]:
-    """The documents in the answers of the examples of `kind`, lists taken apart, with the example's file name."""
-    for path in sorted((shared_dir() / FOLDER / version / "examples" / kind).glob("*.json")):
-        for answer in json.loads(path.read_text("utf-8"))["responses"].values():
-            body = answer.get("body", {"value": []})
-            yield from ((path.name, item) for item in body.get("value", [body]))
+def assessments() -> list[tuple[Document, Any]]:
+    """Each assessment with what the connector's source makes of a page of all of them."""
+    found = documents("assessments")
+    assert len(found) >= 12
+    assert {document.api_version for document in found} == VERSIONS
+    [page] = AssessmentsSource(answering(listed(found))).pages(SUBSCRIPTION)
+    return list(zip(found, page, strict=True))
 
 
-def as_sdk(model: Any, document: Any) -> Any:
-    """`document` after the SDK's own deserialiser, in the REST spelling again."""
-    return model.deserialize(json.loads(json.dumps(document))).serialize(keep_readonly=True)
+def normalise(raw: Any) -> Finding:
+    """The finding in an assessment of which Defender says that it concerns APIs; those of the examples do not."""
+    metadata = {raw["name"]: AssessmentMetadata.parse(API_CATEGORY)}
+    result = Normaliser(
+        metadata=metadata, catalogue=load_catalogue(), tenant_id="t", portal="https://portal.example"
+    ).normalise(raw)
+    assert isinstance(result, Finding), result
+    return result
 
 
-def normalise(document: Any) -> Any:
-    """The result for an assessment of which Defender says that it concerns APIs; those of the examples do not."""
-    metadata = {document["name"]: AssessmentMetadata.parse(API_CATEGORY)}
-    return Normaliser(metadata=metadata, catalogue=load_catalogue(), tenant_id="t").normalise(document)
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-def test_each_assessment_is_read_alike_from_json_and_from_the_sdk(version: str) -> None:
-    documents = list(answers(version, "Assessments"))
-    assert len(documents) >= 6
-    for file, document in documents:
-        found = normalise(document)
-        assert isinstance(found, Finding), (file, found)
-        assert found == normalise(as_sdk(SecurityAssessmentResponse, document)), file
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-def test_each_assessment_keeps_what_the_example_says(version: str) -> None:
-    for file, document in answers(version, "Assessments"):
-        found, properties = normalise(document), document["properties"]
+def test_each_assessment_keeps_what_the_example_says() -> None:
+    for document, raw in assessments():
+        found, properties, where = normalise(raw), document.body["properties"], document.example
         status = properties["status"]
-        assert found.recommendation_key == document["name"], file
-        assert found.recommendation_name == properties["displayName"], file
-        assert found.resource_id == document["id"].partition("/providers/Microsoft.Security/")[0], file
-        assert (found.state, found.state_cause) == (status["code"], status.get("cause", "")), file
+        assert found.recommendation_key == document.body["name"], where
+        assert found.recommendation_name == properties["displayName"], where
+        assert found.resource_id == document.body["id"].partition("/providers/Microsoft.Security/")[0].lower(), where
+        assert (found.state, found.state_cause) == (status["code"], status.get("cause", "")), where
         changed = status.get("statusChangeDate")
-        assert found.state_changed == (timestamp(parse_timestamp(changed)) if changed else ""), file
-        assert found.portal_link == properties.get("links", {}).get("azurePortalUri", ""), file
-        assert found.additional_data == properties.get("additionalData", {}), file
-        assert (found.severity, found.category, found.recommendation) == ("Low", "API", "uncatalogued"), file
+        assert found.state_changed == (timestamp(parse_timestamp(changed)) if changed else ""), where
+        assert found.portal_link.endswith(f"/assessmentKey/{found.recommendation_key}"), where
+        assert found.additional_data == properties.get("additionalData", {}), where
+        assert (found.severity, found.category, found.recommendation) == ("Low", "API", "uncatalogued"), where
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_the_assessments_of_the_examples_do_not_concern_apis(version: str) -> None:
-    normaliser = Normaliser(metadata={}, catalogue=load_catalogue(), tenant_id="t")
-    assert [file for file, document in answers(version, "Assessments") if normaliser.normalise(document)] == []
+def test_each_assessment_is_read_alike_from_the_page_and_from_the_sdk() -> None:
+    found = assessments()
+    models = answering(listed([document for document, _ in found]))(SUBSCRIPTION).assessments.list(SCOPE)
+    for (document, raw), model in zip(found, models, strict=True):
+        assert normalise(raw) == normalise(model.serialize(keep_readonly=True)), document.example
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_each_metadata_document_is_read_alike_from_json_and_from_the_sdk(version: str) -> None:
-    documents = list(answers(version, "AssessmentsMetadata"))
-    assert len(documents) >= 6
-    for file, document in documents:
-        properties = document["properties"]
-        metadata = AssessmentMetadata.parse(properties)
-        sdk = as_sdk(SecurityAssessmentMetadataResponse, document)
-        assert metadata == AssessmentMetadata.parse(sdk["properties"]), file
-        assert metadata.display_name == properties["displayName"], file
-        assert metadata.policy_definition_id == properties.get("policyDefinitionId", ""), file
-        assert (metadata.severity, list(metadata.categories)) == (properties["severity"], properties["categories"]), (
-            file
-        )
+def test_no_assessment_carries_metadata_so_it_has_to_be_joined() -> None:
+    assert [document.example for document, raw in assessments() if "metadata" in raw["properties"]] == []
+
+
+def test_the_assessments_of_the_examples_do_not_concern_apis() -> None:
+    normaliser = Normaliser(metadata={}, catalogue=load_catalogue(), tenant_id="t", portal="https://portal.example")
+    assert [document.example for document, raw in assessments() if normaliser.normalise(raw)] == []
+
+
+def test_each_metadata_document_keeps_what_the_example_says() -> None:
+    for document, metadata in metadata_documents():
+        properties, where = document.body["properties"], document.example
+        assert metadata.display_name == properties["displayName"], where
+        assert metadata.policy_definition_id == properties.get("policyDefinitionId", ""), where
+        assert metadata.severity == properties["severity"], where
+        assert list(metadata.categories) == properties["categories"], where
+
+
+def test_each_metadata_document_is_read_alike_from_the_page_and_from_the_sdk() -> None:
+    found = metadata_documents()
+    client = answering(listed([document for document, _ in found]))(SUBSCRIPTION)
+    models = client.assessments_metadata.list_by_subscription()
+    for (document, metadata), model in zip(found, models, strict=True):
+        spelled = model.serialize(keep_readonly=True)
+        assert AssessmentMetadata.parse(spelled["properties"]) == metadata, document.example
+
+
+def metadata_documents() -> list[tuple[Document, AssessmentMetadata]]:
+    """Each metadata document with what the connector's source makes of it.
+
+    Several examples show one key in different words, so each is read by itself.
+    """
+    found = documents("assessmentMetadata")
+    assert len(found) >= 16
+    assert {document.api_version for document in found} == VERSIONS
+    read: list[Mapping[str, AssessmentMetadata]] = [
+        MetadataSource(answering(listed([document]))).load(SUBSCRIPTION) for document in found
+    ]
+    return [(document, metadata[document.body["name"].lower()]) for document, metadata in zip(found, read, strict=True)]

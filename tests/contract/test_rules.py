@@ -1,4 +1,5 @@
-"""Every function and rule that is shipped: locked, right for Microsoft's parser and API, and at work in the lab."""
+"""Every function and rule that is shipped: locked, right for Microsoft's parser and API, true to its samples, and at
+work in the lab."""
 
 import json
 from collections.abc import Callable
@@ -9,26 +10,27 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from apiward.local_kql import LocalKql
 from apiward_core.arm_id import ArmId
 from apiward_core.content import Content, ContentItem, Json, State
 from apiward_core.errors import ConflictError, MissingError, RejectedDataError
-from apiward_core.kql_check import PACKAGE, FunctionSchema, KqlChecker
+from apiward_core.kql_check import PACKAGE, KqlChecker
 from apiward_core.tables import RECOMMENDATIONS, all_tables
 from apiward_lab.routing import Router
 from apiward_lab.sentinel import Sentinel
 from apiward_lab.web import Call, Problem
 from apiward_rules.arm import RULE
-from apiward_rules.functions import load_functions
+from apiward_rules.functions import function_schemas, load_functions
 from apiward_rules.items import content_items, content_lock, updated_lock
 from apiward_rules.load import load_rules
 from apiward_rules.rules import rule_ids
+from apiward_rules.trial import try_rule
 from apiward_rules.validate import columns_of
 from tests.contract.openapi import Exchange, validate_exchange
 from tests.unit.lab_logs.direct import WORKSPACE, Logs
 from tests.unit.rules.workspace import KEY, row, service_id
 
 LANGUAGE_SERVICE = Path(__file__).parents[2] / PACKAGE
-HIGH = "api-recommendation-high"
 HOUR = timedelta(hours=1)
 
 all_rules = pytest.mark.parametrize("stem", load_rules())
@@ -45,8 +47,7 @@ def checker() -> KqlChecker:
     if not LANGUAGE_SERVICE.is_dir():
         pytest.skip("node_modules is absent: run make setup")
     schema = {name: table.kusto_schema() for name, table in all_tables().items()}
-    functions = {alias: FunctionSchema(function.query) for alias, function in load_functions().items()}
-    return KqlChecker(LANGUAGE_SERVICE, schema, functions)
+    return KqlChecker(LANGUAGE_SERVICE, schema, function_schemas())
 
 
 @pytest.mark.parametrize("alias", load_functions())
@@ -59,6 +60,31 @@ def test_microsofts_parser_accepts_every_rule_and_finds_its_columns(checker: Kql
     rule = load_rules()[stem]
     assert checker.check(rule.query) == []
     assert columns_of(rule) <= {name for name, _ in checker.columns(rule.query)}
+
+
+@pytest.fixture(scope="module")
+def engine() -> LocalKql:
+    return LocalKql(all_tables(), function_schemas())
+
+
+@all_rules
+def test_every_rule_passes_its_samples(engine: LocalKql, stem: str) -> None:
+    results = list(try_rule(load_rules()[stem], engine))
+    assert [result for result in results if not result.passed] == []
+    assert any(result.expected for result in results)
+    assert any(not result.expected for result in results)
+
+
+@pytest.mark.parametrize("severity", ["High", "Medium", "Low"])
+@pytest.mark.parametrize("other", ['"None"', "69m", "71m"])
+def test_samples_of_a_severity_notice_another_severity_and_another_window(
+    engine: LocalKql, severity: str, other: str
+) -> None:
+    rule = load_rules()[f"api-recommendation-{severity.lower()}"]
+    spoilt = rule.query.replace("70m" if other.endswith("m") else f'"{severity}"', other)
+    assert spoilt != rule.query
+    spoilt_rule = rule.model_copy(update={"query": spoilt})
+    assert not all(result.passed for result in try_rule(spoilt_rule, engine))
 
 
 class LabArm:
@@ -97,9 +123,9 @@ class LabArm:
 @pytest.fixture
 def arm() -> LabArm:
     lab = LabArm()
-    columns = {column.name: column.type for column in all_tables()[RECOMMENDATIONS].columns}
-    assert lab.logs.put_table(RECOMMENDATIONS, columns).status == 202
-    assert lab.logs.put_rule(columns, table=RECOMMENDATIONS).status == 201
+    schemas = {name: {column.name: column.type for column in table.columns} for name, table in all_tables().items()}
+    assert {lab.logs.put_table(name, columns).status for name, columns in schemas.items()} == {202}
+    assert lab.logs.put_rule(schemas[RECOMMENDATIONS], table=RECOMMENDATIONS).status == 201
     return lab
 
 
@@ -118,7 +144,7 @@ def test_all_of_it_can_be_deployed_in_order_and_again(content: Content) -> None:
 
 def test_a_rule_is_refused_before_its_functions_are_there(content: Content) -> None:
     rules = [item for item in content_items() if item.kind is RULE]
-    with pytest.raises(RejectedDataError, match="ApiRecommendationHistory"):
+    with pytest.raises(RejectedDataError, match="ApiRecommendationsRaised"):
         content.apply(rules)
 
 
@@ -167,22 +193,25 @@ def upload(arm: LabArm, *rows: dict[str, Any]) -> None:
     assert arm.logs.upload([{"TimeGenerated": now, **facts} for facts in rows]).status == 204
 
 
-def test_the_rule_opens_one_incident_per_recommendation_and_service(
-    arm: LabArm, incidents: Callable[[], list[Any]]
+@pytest.mark.parametrize("severity", ["High", "Medium", "Low"])
+def test_a_rule_opens_one_incident_of_its_severity_per_recommendation_and_service(
+    arm: LabArm, incidents: Callable[[], list[Any]], severity: str
 ) -> None:
-    upload(arm, row("f1"), row("f2"), row("f3", service="fabrikam"))
+    rows = row("f1"), row("f2"), row("f3", service="fabrikam")
+    upload(arm, *({**facts, "Severity": severity} for facts in rows))
     arm.logs.clock.advance(HOUR)
     found = [incident["properties"] for incident in incidents()]
     titles = sorted(incident["title"] for incident in found)
     assert titles == [f"API Management APIs should use only encrypted protocols ({s})" for s in ("contoso", "fabrikam")]
-    assert {incident["severity"] for incident in found} == {"High"}
+    assert {incident["severity"] for incident in found} == {severity}
     ours = rule_ids(ArmId.parse(WORKSPACE.resource_id))
     assert all(related.lower() in ours for incident in found for related in incident["relatedAnalyticRuleIds"])
     alert = arm.logs.rows("SecurityAlert | where DisplayName has 'contoso' | project ExtendedProperties, Techniques")[0]
     details = json.loads(json.loads(alert[0])["Custom Details"])
-    assert set(details) == set(load_rules()[HIGH].custom_details)
+    rule = load_rules()[f"api-recommendation-{severity.lower()}"]
+    assert set(details) == set(rule.custom_details)
     assert (details["RecommendationKey"], details["ServiceId"]) == ([KEY], [service_id("contoso")])
-    assert "T1190" in alert[1]
+    assert all(technique in alert[1] for technique in rule.relevant_techniques)
 
 
 def test_later_findings_join_the_open_incident_and_a_regression_after_closing_opens_another(

@@ -14,6 +14,7 @@ from apiward.demo import Demo
 from apiward.lab_process import LabHandle
 from apiward_lab.lab import Lab
 
+GUARDRAILS = Path(__file__).parent / "guardrails.yaml"
 ROOT = Path(__file__).parents[2]
 
 
@@ -26,7 +27,7 @@ class Raised:
 
     def environment(self, identity: str) -> dict[str, str]:
         """The variables with which a command works against the lab as one identity."""
-        mine = {f"APIWARD_{name.upper()}": value for name, value in self.demo.ingestion.items()}
+        mine = {f"APIWARD_{name.upper()}": value for name, value in self.demo.more_settings.items()}
         mine["APIWARD_STATE_DIR"] = str(self.demo.folder / identity)
         others = {name: value for name, value in os.environ.items() if not name.startswith("APIWARD_")}
         return others | self.demo.lab.variables(identity) | mine
@@ -57,6 +58,7 @@ def raised(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Raised]:
         demo.prepare()
         demo.ingest("")
         demo.raise_incidents()
+        demo.more_settings["guardrails_file"] = str(GUARDRAILS)
         yield Raised(lab, demo)
     console.out.quiet = False
     assert list(lab.unknown_routes) == []

@@ -19,7 +19,7 @@ def _approved(raised: Raised) -> Run:
         playbooks = opened.playbooks()
         number = next(
             incident.number
-            for incident in opened.incidents().open()
+            for incident in raised.demo.remediable(opened)
             if any(finding.state == "Unhealthy" for finding in playbooks.findings_of(incident.number)[1])
             and not any(run.incident == incident.name for run in playbooks.list())
         )

@@ -11,6 +11,7 @@ import pytest
 from apiward import console
 from apiward.demo import Demo
 from apiward.lab_process import LabHandle
+from apiward.wiring import open_app
 from apiward_lab.lab import Lab
 from apiward_lab.rbac import BUILT_IN_ROLES
 from tests.contract.openapi import shared_dir
@@ -53,8 +54,9 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, set[str]]:
     """The operations that each identity of the lab used: the whole demo, and an operator who looks."""
     console.out.quiet = True
     with Lab.start() as lab:
-        demo = Demo(LabHandle(lab.descriptor()), tmp_path_factory.mktemp("state"))
-        assert demo.play()["closed"] == 1
+        demo = Demo(LabHandle(lab.descriptor()), tmp_path_factory.mktemp("state"), tmp_path_factory.mktemp("reports"))
+        assert demo.play()["closed"]
+        read_through_resource_graph(demo)
         look(Raised(lab, demo))
         assert list(lab.unknown_routes) == []
         actions = lab.journal.actions_used()
@@ -63,9 +65,26 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, set[str]]:
     return {names[principal]: {action.lower() for action in found} for principal, found in actions.items()}
 
 
+def read_through_resource_graph(demo: Demo) -> None:
+    """The other source, over the same estate."""
+    settings = demo.lab.settings(
+        "connector", state_dir=demo.folder / "graph", source="resource_graph", **demo.more_settings
+    )
+    with open_app(settings) as connector:
+        assert connector.connector().run(settings.subscriptions).exit_code == 0
+
+
 def look(raised: Raised) -> None:
     """Everything that the page says an operator runs."""
-    for command in (("incidents", "list"), ("incidents", "show", "1"), ("content", "plan")):
+    commands = (
+        ("incidents", "list"),
+        ("incidents", "show", "1"),
+        ("content", "plan"),
+        ("findings", "list"),
+        ("ingest", "status"),
+        ("workbook", "render", "api-posture-leadership"),
+    )
+    for command in commands:
         done = apiward(*command, "--json", environment=raised.environment("operator"), folder=raised.demo.folder)
         assert (done.returncode, done.stderr) == (0, ""), command
         assert json.loads(done.stdout)
@@ -109,6 +128,8 @@ def test_only_the_deployer_changes_more_than_apis_incidents_and_rows() -> None:
     }
     assert changing == {
         "microsoft.apimanagement/service/apis/write",
+        "microsoft.apimanagement/service/subscriptions/write",
+        "microsoft.apimanagement/service/tenant/write",
         "microsoft.insights/telemetry/write",
         "microsoft.securityinsights/incidents/write",
         "microsoft.securityinsights/incidents/comments/write",

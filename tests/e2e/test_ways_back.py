@@ -15,10 +15,10 @@ def _api(raised: Raised, run: Run) -> Api:
 
 
 def _planned(raised: Raised, playbooks: Playbooks) -> Run:
-    with raised.demo.app("operator") as opened:
+    with raised.demo.app("playbooks") as opened:
         number = next(
             incident.number
-            for incident in opened.incidents().open()
+            for incident in raised.demo.remediable(opened)
             if not any(run.incident == incident.name for run in playbooks.list())
         )
     return playbooks.plan_incident(number, requested_by="ana").runs[0]

@@ -1,5 +1,6 @@
 """Whatever the order, the pages, the repetitions and the crashes: the same changes are told, each of them once."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -11,13 +12,20 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apiward_connector.delta import advance, remember
+from apiward_connector.delta import advance, describe, remember
 from apiward_connector.finding import Finding
 from apiward_connector.folder_state import FolderStateStore
+from apiward_connector.recommendation_types import types_of
+from apiward_connector.rows import TYPES
 from apiward_connector.state import ChangeType, Lease, ScopeState, StateStore
+from apiward_core.catalogue import load_catalogue
+from apiward_core.clock import timestamp
 from apiward_core.ingest import Row, SendReport
 from apiward_core.tables import RECOMMENDATIONS, Table
 from tests.unit.connector.samples import (
+    KEY,
+    METADATA,
+    OTHER_KEY,
     SERVICE,
     START,
     SUBSCRIPTION,
@@ -33,10 +41,11 @@ APIS = "abcd"
 STATES = ("Unhealthy", "Healthy", "NotApplicable", "Odd")
 
 statements = st.builds(
-    lambda api, code, day: assessment(
-        f"{SERVICE}/apis/{api}", code=code, statusChangeDate=f"2026-11-{day:02}T00:00:00Z"
+    lambda api, key, code, day: assessment(
+        f"{SERVICE}/apis/{api}", key=key, code=code, statusChangeDate=f"2026-11-{day:02}T00:00:00Z"
     ),
     st.sampled_from(APIS),
+    st.sampled_from((KEY, OTHER_KEY)),
     st.sampled_from(STATES),
     st.integers(1, 3),
 )
@@ -74,7 +83,8 @@ def test_order_and_repetition_do_not_matter(
 @settings(max_examples=100, deadline=None)
 @given(passes=st.lists(st.tuples(estates, st.booleans()), max_size=8))
 def test_only_absence_from_two_whole_passes_in_a_row_removes(passes: list[tuple[list[Any], bool]]) -> None:
-    state, absences = ScopeState(), dict.fromkeys(look([assessment(f"{SERVICE}/apis/{api}") for api in APIS]), 0)
+    everything = [assessment(f"{SERVICE}/apis/{api}", key=key) for api in APIS for key in (KEY, OTHER_KEY)]
+    state, absences = ScopeState(), dict.fromkeys(look(everything), 0)
     for number, (estate, whole) in enumerate(passes):
         seen = look(estate)
         known = set(state.entries)
@@ -104,6 +114,23 @@ def test_revisions_count_the_rows_of_a_finding(before: list[list[Any]]) -> None:
         for name, entry in state.entries.items():
             known = previous.entries.get(name)
             assert entry.revision == (known.revision if known else 0) + (name in told)
+
+
+@settings(max_examples=100, deadline=None)
+@given(passes=st.lists(st.tuples(estates, st.integers(0, 30)), max_size=6))
+def test_each_key_that_is_seen_on_a_day_is_described_once_on_it(passes: list[tuple[list[Any], int]]) -> None:
+    state, now = ScopeState(), START
+    expected: set[tuple[str, str]] = set()
+    told: Counter[tuple[str, str]] = Counter()
+    for estate, hours in passes:
+        now += timedelta(hours=hours)
+        seen, day = look(estate), timestamp(now)[:10]
+        types = types_of(seen.values(), metadata=METADATA, catalogue=load_catalogue())
+        state = describe(advance(state, seen, now=now, whole=True), types)
+        expected |= {(found.recommendation_key, day) for found in seen.values()}
+        told.update((kind.key, day) for kind in state.types)
+        state = replace(state, pending=(), types=())
+    assert told == Counter(expected)
 
 
 class Killed(BaseException):
@@ -167,6 +194,7 @@ class World:
         self.folder = Path(folder)
         self.clock = SetClock()
         self.rows: list[Row] = []
+        self.types: list[Row] = []
 
     def run(self, estate: Sequence[Any], *, kill: int = 0) -> None:
         """One run, killed at the `kill`-th place where it could be: around each row sent and each save."""
@@ -177,23 +205,24 @@ class World:
         with suppress(Killed):
             assert connector(self.folder, source, sink, self.clock, states=states).run([SUBSCRIPTION]).exit_code == 0
         self.rows += sink.rows(RECOMMENDATIONS)
+        self.types += sink.rows(TYPES)
 
     def history(self) -> dict[str, Row]:
         """One row for each RecordId without the columns that may differ; rows that share a RecordId must be equal."""
         known: dict[str, Row] = {}
-        for row in self.rows:
+        for row in self.rows + self.types:
             kept = {name: value for name, value in row.items() if name not in ("TimeGenerated", "RunId")}
             assert known.setdefault(row["RecordId"], kept) == kept
         return known
 
     def current(self) -> dict[str, str]:
-        """The state of each API by its latest row, removed ones left out."""
+        """The state of each finding by its latest row, removed ones left out."""
         latest = {row["FindingId"]: row for row in sorted(self.rows, key=lambda row: row["Revision"])}
-        return {row["ApiName"]: row["State"] for row in latest.values() if row["ChangeType"] != "Removed"}
+        return {name: row["State"] for name, row in latest.items() if row["ChangeType"] != "Removed"}
 
 
 @settings(max_examples=20, deadline=None)
-@given(before=st.lists(estates, max_size=2), estate=estates, kills=st.lists(st.integers(1, 14), min_size=1, max_size=3))
+@given(before=st.lists(estates, max_size=2), estate=estates, kills=st.lists(st.integers(1, 20), min_size=1, max_size=3))
 def test_a_crash_leaves_the_history_of_an_undisturbed_run(
     before: list[list[Any]], estate: list[Any], kills: list[int]
 ) -> None:
@@ -215,7 +244,7 @@ def test_a_crash_leaves_the_history_of_an_undisturbed_run(
 
 
 @settings(max_examples=20, deadline=None)
-@given(storm=st.lists(st.tuples(estates, st.integers(0, 14)), max_size=5), last=estates)
+@given(storm=st.lists(st.tuples(estates, st.integers(0, 20)), max_size=5), last=estates)
 def test_a_storm_over_a_changing_source_ends_in_what_the_source_says(
     storm: list[tuple[list[Any], int]], last: list[Any]
 ) -> None:
@@ -224,6 +253,9 @@ def test_a_storm_over_a_changing_source_ends_in_what_the_source_says(
         for estate, kill in [*storm, (last, 0), (last, 0)]:
             world.clock.moment += timedelta(hours=7)
             world.run(estate, kill=kill)
-        assert world.current() == {found.api_name: found.state for found in look(last).values()}
-        changes = [row for row in world.history().values() if row["ChangeType"] != "Snapshot"]
+        assert world.current() == {name: found.state for name, found in look(last).items()}
+        history = world.history().values()
+        changes = [row for row in history if row.get("ChangeType", "Snapshot") != "Snapshot"]
         assert len({(row["FindingId"], row["Revision"]) for row in changes}) == len(changes)
+        described = {row["RecommendationKey"] for row in world.types}
+        assert {row["RecommendationKey"] for row in world.rows} <= described

@@ -1,1 +1,1 @@
-"""The posture workbooks; none is shipped yet."""
+"""The posture workbooks: Azure Workbook documents, their place in a workspace, and their rendering as reports."""

@@ -1,4 +1,4 @@
-"""apiward content: the rules and functions that apiward ships, in the workspace."""
+"""apiward content: the rules, functions and workbooks that apiward ships, in the workspace."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -7,13 +7,13 @@ import typer
 
 from apiward import console
 from apiward.commands.options import AsJson
+from apiward.shipped import content_items
 from apiward.wiring import open_app
 from apiward_core.content import State, Step
 from apiward_core.errors import IncompleteError
 from apiward_core.settings import load_settings
-from apiward_rules.items import content_items
 
-app = typer.Typer(help="Analytics rules and functions.", no_args_is_help=True)
+app = typer.Typer(help="Analytics rules, functions and workbooks.", no_args_is_help=True)
 
 
 @app.command()

@@ -45,7 +45,7 @@ def demo(
             else:
                 _show_end(figures)
             if keep_open:
-                lab.write(DESCRIPTOR, deployed=story.ingestion, state=state)
+                lab.write(DESCRIPTOR, deployed=story.more_settings, state=state)
                 console.err.print(_GO_ON, markup=False)
                 process.wait()
 

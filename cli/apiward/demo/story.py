@@ -1,7 +1,7 @@
 """The loop, told while it happens. Each step signs in as the identity that would do it on Azure."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,18 +16,23 @@ from apiward.commands.ingest import show_scopes
 from apiward.commands.remediate import show_run
 from apiward.infra import workspace
 from apiward.lab_process import LabHandle
+from apiward.shipped import content_items
 from apiward.wiring import App, open_app
 from apiward_core.catalogue import load_catalogue
+from apiward_core.files import private_folder
 from apiward_core.kql import bind
+from apiward_playbooks.api import Reconciled
 from apiward_playbooks.findings import FindingState
 from apiward_playbooks.incidents import IncidentSummary
 from apiward_playbooks.runs import Run, State
-from apiward_rules.items import content_items
+from apiward_workbooks.load import open_workbook
+from apiward_workbooks.output import check_target, render, write_whole
 
 _REQUESTER = "ana@contoso.example"
 _APPROVER = "ben@contoso.example"
 _TICKET = "CHG-1042"
 _TAKEN_BACK = "apim-direct-management"
+_REPORT = "api-posture-leadership"
 _ROLES_TAKE_EFFECT = timedelta(minutes=6)
 _RULES_RUN = timedelta(minutes=75)  # hourly, and five minutes late
 _DEFENDER_LOOKS_AGAIN = timedelta(hours=25)  # policy-based assessments follow a daily evaluation
@@ -48,7 +53,7 @@ class Demo:
     folder: Path
     reports: Path = Path("apiward-demo")
     transport: HttpTransport[Any, Any] | None = None
-    ingestion: dict[str, str] = field(default_factory=dict)
+    more_settings: dict[str, str] = field(default_factory=dict)
     chapter: int = 0
     why: dict[int, str] = field(default_factory=dict)
 
@@ -61,13 +66,12 @@ class Demo:
         self.wait(_DEFENDER_LOOKS_AGAIN, "until Defender has assessed the resources again")
         rows += self.ingest("Defender agrees, and the connector brings it in")
         undone = self.roll_back(runs)
-        self.reconcile("Confirm, and close the incidents whose findings are all settled")
+        self.close()
         self.wait(_DEFENDER_LOOKS_AGAIN, "until Defender has seen what was rolled back")
         rows += self.ingest("Defender finds it Unhealthy again")
         self.wait(_RULES_RUN, "until the rules have run; the regression joins the incident that is still open")
-        self.reconcile("What happened, and why")
-        self.show_trail(undone)
-        return {**self.figures(runs), "ingested": rows, "reports": []}
+        self.conclude(undone)
+        return self.figures(rows, runs, reports=[self.report()])
 
     def prepare(self) -> None:
         """Tables, data collection rule, roles, functions, rules and workbooks."""
@@ -79,7 +83,7 @@ class Demo:
                 publishers=[self.lab.object_id("connector"), self.lab.object_id("playbooks")],
             )
             show_steps(admin.content().apply(content_items()))
-        self.ingestion = {
+        self.more_settings = {
             "ingestion_endpoint": made.ingestion_endpoint,
             "dcr_immutable_id": made.dcr_immutable_id,
         }
@@ -104,17 +108,19 @@ class Demo:
         self.tell("Plan under the guardrails")
         with self.app("playbooks") as opened:
             playbooks = opened.playbooks()
-            runs = [
-                run
+            asked = [
+                playbooks.plan_incident(incident.number, requested_by=_REQUESTER)
                 for incident in self.remediable(opened)
-                for run in playbooks.plan_incident(incident.number, requested_by=_REQUESTER).runs
             ]
+            runs = [run for planned in asked for run in planned.runs]
             console.table("Plans", ("resource", "change", "state"), [_planned(run) for run in runs])
+            for why in (why for planned in asked for why in planned.problems.values()):
+                console.say(f"[yellow]Not planned:[/] {console.plain(why)}")
             waiting = [run for run in runs if run.state is State.AWAITING_APPROVAL]
             for run in waiting[:1]:
                 show_run(run)
             for run in waiting:
-                playbooks.approve(run.id, plan_hash=run.plan_hash, by=_APPROVER, why=_TICKET)
+                playbooks.approve(run.id, plan_hash=run.plan_hash, by=_APPROVER, ticket=_TICKET)
             console.say(f"{_REQUESTER} asked; {_APPROVER} approved {len(waiting)} of them under {_TICKET}.")
             return [playbooks.get(run.id) for run in runs]
 
@@ -137,13 +143,36 @@ class Demo:
         show_run(undone)
         return undone
 
-    def reconcile(self, title: str) -> None:
-        """Confirm runs and close incidents, as far as Defender allows, and say why each stands as it does."""
-        self.tell(title)
+    def reconcile(self) -> Reconciled:
+        """Confirm runs and close incidents, as far as Defender allows, and keep why each stands as it does."""
         with self.app("playbooks") as opened:
-            done = opened.playbooks().reconcile()
-        self.why |= {number: verdict.how for number, verdict in done.incidents}
+            playbooks = opened.playbooks()
+            done = playbooks.reconcile()
+            fixable = {incident.number for incident in self.remediable(opened)}
+            back = {run.incident for run in playbooks.list() if run.state is State.ROLLED_BACK}
+            undone = {incident.number for incident in opened.incidents().open() if incident.name in back}
+        for number, verdict in done.incidents:
+            if verdict.may_close:
+                self.why[number] = verdict.how
+            elif number in undone:
+                self.why[number] = f"rolled back; {verdict.how}"
+            else:
+                self.why[number] = verdict.how if number in fixable else f"a person has to fix it; {verdict.how}"
+        return done
+
+    def close(self) -> None:
+        """The incidents whose findings are all settled are closed with the evidence."""
+        self.tell("Confirm, and close the incidents whose findings are all settled")
+        closed = {number for number, verdict in self.reconcile().incidents if verdict.may_close}
+        self.show_incidents(only=closed)
+        console.say("Each got a comment with the evidence: who approved, what was written, when Defender agreed.")
+
+    def conclude(self, undone: Run) -> None:
+        """Every incident with its reason, and the audit trail of the run that was rolled back."""
+        self.tell("What happened, and why")
+        self.reconcile()
         self.show_incidents()
+        self.show_trail(undone)
 
     def show_trail(self, run: Run) -> None:
         """The audit trail of one run, from the workspace."""
@@ -155,7 +184,18 @@ class Demo:
             [(row["Sequence"], row["Step"], row["State"], row["Actor"], row["Decision"]) for row in trail],
         )
 
-    def figures(self, runs: Sequence[Run]) -> dict[str, Any]:
+    def report(self) -> Path:
+        """The leadership workbook as one file."""
+        self.tell("The report for leadership")
+        target = private_folder(self.reports) / f"{_REPORT}.html"
+        with self.app("operator") as opened:
+            report = opened.reports().run(open_workbook(_REPORT))
+        check_target(target)
+        write_whole(target, render(report, "html"))
+        console.say(f"Data: {console.plain(report.freshness.text)}.")
+        return target
+
+    def figures(self, rows: int, runs: Sequence[Run], *, reports: Sequence[Path]) -> dict[str, Any]:
         """What happened, in numbers that add up."""
         with self.app("playbooks") as opened:
             incidents = opened.incidents().all()
@@ -165,11 +205,13 @@ class Demo:
         closed = sum(incident.status == "Closed" for incident in incidents)
         return {
             "findings": findings,
+            "ingested": rows,
             "incidents": {severity: severities[severity] for severity in ("High", "Medium", "Low")},
             "remediated": sum(state in (State.CONFIRMED, State.CLOSED) for state in ended),
             "rolled_back": sum(state is State.ROLLED_BACK for state in ended),
             "closed": closed,
             "open": len(incidents) - closed,
+            "reports": [str(report) for report in reports],
         }
 
     def remediable(self, opened: App) -> list[IncidentSummary]:
@@ -187,10 +229,10 @@ class Demo:
         candidates = [playbooks.findings_of(incident.number) for incident in self.remediable(opened)]
         return min(candidates, key=lambda candidate: (abs(len(candidate[1]) - 2), candidate[0].number))
 
-    def show_incidents(self) -> None:
-        """The incidents of our rules."""
+    def show_incidents(self, *, only: Container[int] | None = None) -> None:
+        """The incidents of our rules, each with why it stands as it does once that is known."""
         with self.app("playbooks") as opened:
-            incidents = opened.incidents().all()
+            incidents = [entry for entry in opened.incidents().all() if only is None or entry.number in only]
         rows = [
             (entry.number, entry.severity, entry.status, entry.title, self.why.get(entry.number)) for entry in incidents
         ]
@@ -202,7 +244,7 @@ class Demo:
 
     def app(self, identity: str) -> AbstractContextManager[App]:
         """The parts, signed in as one of the lab's identities, at the lab's present time."""
-        settings = self.lab.settings(identity, state_dir=self.folder / identity, **self.ingestion)
+        settings = self.lab.settings(identity, state_dir=self.folder / identity, **self.more_settings)
         return open_app(settings, transport=self.transport)
 
     def wait(self, how_long: timedelta, why: str) -> None:

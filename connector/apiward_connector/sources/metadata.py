@@ -18,6 +18,11 @@ class AssessmentMetadata:
     policy_definition_id: str
     severity: str
     categories: tuple[str, ...]
+    description: str = ""
+    remediation: str = ""
+    effort: str = ""
+    impact: str = ""
+    threats: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, properties: Any) -> "AssessmentMetadata":
@@ -27,6 +32,11 @@ class AssessmentMetadata:
             policy_definition_id=text(properties, "policyDefinitionId"),
             severity=text(properties, "severity"),
             categories=texts(properties, "categories"),
+            description=text(properties, "description"),
+            remediation=text(properties, "remediationDescription"),
+            effort=text(properties, "implementationEffort"),
+            impact=text(properties, "userImpact"),
+            threats=texts(properties, "threats"),
         )
 
 

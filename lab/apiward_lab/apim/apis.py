@@ -1,15 +1,16 @@
 """Handlers of the APIs of a service."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from apiward_lab.apim.bodies import api_body
+from apiward_lab.apim.changes import merged, sent_properties
+from apiward_lab.apim.entities import Shelf, filtered_page
 from apiward_lab.apim.etags import check_match, etag, etag_header, require_match
-from apiward_lab.apim.listing import matches, page
-from apiward_lab.apim.operations import Operations
+from apiward_lab.apim.kinds import API_FILTERABLE
+from apiward_lab.apim.long_running import Operations
 from apiward_lab.apim.problems import api_not_found, validation_error
 from apiward_lab.apim.validation import base_name, check_path_is_free, check_properties
-from apiward_lab.estate import Api, ApimService
+from apiward_lab.estate import Api, ApimService, Operation
 from apiward_lab.web import Call, Reply
 
 _READ_ONLY = ("isOnline", "provisioningState", "apiVersionSet")
@@ -34,9 +35,7 @@ class ApiHandlers:
         """The APIs and their revisions; knows $filter, $top and $skip."""
         service = self._find_service(call)
         rows = [api_body(service, api) for _, api in sorted(service.apis.items())]
-        if condition := call.query.get("$filter"):
-            rows = [row for row in rows if matches(condition, {"name": row["name"], **row["properties"]})]
-        return Reply(body=page(call, rows))
+        return Reply(body=filtered_page(call, rows, API_FILTERABLE))
 
     def get(self, call: Call) -> Reply:
         """One API; with asyncId, the outcome of a write."""
@@ -54,10 +53,10 @@ class ApiHandlers:
         """Merge the given properties into the API. If-Match is required."""
         service, api = self._existing(call)
         require_match(call, etag(service.api_id(api), api.version))
-        merged = _merged(api.properties, _sent_properties(call))
-        check_properties(merged)
-        check_path_is_free(service, api.name, merged)
-        api.properties = merged
+        properties = merged(api.properties, sent_properties(call, read_only=_READ_ONLY))
+        check_properties(properties)
+        check_path_is_free(service, api.name, properties)
+        api.properties = properties
         api.version += 1
         return Reply(200, api_body(service, api), _tag(service, api))
 
@@ -68,10 +67,12 @@ class ApiHandlers:
         check_match(call, etag(service.api_id(known), known.version) if known else None)
         base, _, revision = name.partition(";rev=")
         own = {"displayName": base, "apiRevision": revision, "isCurrent": False} if revision else {"displayName": base}
-        properties = {**_DEFAULTS, **own, **_sent_properties(call)}
+        properties = {**_DEFAULTS, **own, **sent_properties(call, read_only=_READ_ONLY)}
         check_properties(properties)
         check_path_is_free(service, name, properties)
-        api = Api(known.name if known else name, properties, known.version + 1 if known else 1)
+        api = known or Api(name, properties, version=0)
+        api.properties = properties
+        api.version += 1
         service.apis[api.name.lower()] = api
         return self._operations.accept(
             call,
@@ -97,6 +98,11 @@ class ApiHandlers:
             del service.apis[key]
         return self._operations.accept(call, service.resource_id, outcome=204, body=None, headers={})
 
+    def operations(self, call: Call) -> Shelf[Operation]:
+        """Where the operations of the API are that the path names. Raises Problem 404."""
+        service, api = self._existing(call)
+        return Shelf(service, service.api_id(api), api.operations)
+
     def _existing(self, call: Call) -> tuple[ApimService, Api]:
         service = self._find_service(call)
         api = _lookup(service, call.params["api"])
@@ -116,24 +122,3 @@ def _lookup(service: ApimService, name: str) -> Api | None:
 
 def _tag(service: ApimService, api: Api) -> dict[str, str]:
     return etag_header(service.api_id(api), api.version)
-
-
-def _sent_properties(call: Call) -> dict[str, Any]:
-    body = call.json()
-    properties = body.get("properties") if isinstance(body, dict) else None
-    if not isinstance(properties, dict):
-        raise validation_error("properties", "The body must hold an object named properties.")
-    return {name: value for name, value in properties.items() if name not in _READ_ONLY}
-
-
-def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Objects are merged, everything else is replaced, null removes."""
-    merged = dict(old)
-    for name, value in new.items():
-        if value is None:
-            merged.pop(name, None)
-        elif isinstance(value, dict) and isinstance(merged.get(name), dict):
-            merged[name] = _merged(merged[name], value)
-        else:
-            merged[name] = value
-    return merged

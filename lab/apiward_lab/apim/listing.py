@@ -1,16 +1,20 @@
 """Paging and filtering of lists."""
 
+import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from urllib.parse import urlencode
 
 from apiward_lab.web import Call, Json, Problem
 
 DEFAULT_PAGE = 100
 
-_COMPARISON = re.compile(r"(?P<field>\w+)\s+(?P<operator>eq|ne)\s+('(?P<text>[^']*)'|(?P<flag>true|false))")
+_COMPARISON = re.compile(r"(?P<field>\w+)\s+(?P<operator>\w\w)\s+('(?P<text>[^']*)'|(?P<flag>true|false))")
 _FUNCTION = re.compile(r"(?P<function>contains|startswith|endswith)\(\s*(?P<field>\w+)\s*,\s*'(?P<text>[^']*)'\s*\)")
 _SUBSTRING = re.compile(r"substringof\(\s*'(?P<text>[^']*)'\s*,\s*(?P<field>\w+)\s*\)")
+_OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
+    name: getattr(operator, name) for name in ("eq", "ne", "ge", "gt", "le", "lt")
+}
 _FUNCTIONS: Mapping[str, Callable[[str, str], bool]] = {
     "contains": lambda value, text: text in value,
     "startswith": lambda value, text: value.startswith(text),
@@ -29,20 +33,29 @@ def page(call: Call, rows: Sequence[Json]) -> Json:
     return body
 
 
-def matches(condition: str, row: Mapping[str, Json]) -> bool:
-    """Whether an entity's properties meet an OData filter of terms joined by "and". Raises Problem 400 on others."""
-    return all(_meets(term.strip(), row) for term in re.split(r"\s+and\s+", condition))
+def matches(condition: str, row: Mapping[str, Json], fields: Collection[str]) -> bool:
+    """Whether an entity's properties meet an OData filter of terms joined by "and".
+
+    `fields` are those that may be compared. Raises Problem 400 on any other term.
+    """
+    return all(_meets(term.strip(), row, fields) for term in re.split(r"\s+and\s+", condition))
 
 
-def _meets(term: str, row: Mapping[str, Json]) -> bool:
-    if hit := _COMPARISON.fullmatch(term):
-        wanted = hit["text"] if hit["flag"] is None else hit["flag"] == "true"
-        return bool(row.get(hit["field"]) == wanted) is (hit["operator"] == "eq")
-    if hit := _FUNCTION.fullmatch(term):
+def _meets(term: str, row: Mapping[str, Json], fields: Collection[str]) -> bool:
+    if (hit := _COMPARISON.fullmatch(term)) and hit["field"] in fields and hit["operator"] in _OPERATORS:
+        found = row.get(hit["field"], "")
+        if hit["flag"] is not None:
+            return bool(found == (hit["flag"] == "true")) is (hit["operator"] == "eq")
+        return _OPERATORS[hit["operator"]](str(found), hit["text"])
+    if (hit := _FUNCTION.fullmatch(term)) and hit["field"] in fields:
         return _FUNCTIONS[hit["function"]](str(row.get(hit["field"], "")), hit["text"])
-    if hit := _SUBSTRING.fullmatch(term):
+    if (hit := _SUBSTRING.fullmatch(term)) and hit["field"] in fields:
         return hit["text"] in str(row.get(hit["field"], ""))
-    raise Problem(400, "ValidationError", f"The filter term '{term}' is not understood; use eq, ne or a text function.")
+    raise Problem(
+        400,
+        "ValidationError",
+        f"The filter term '{term}' is not understood; compare one of {', '.join(fields) or 'no field'}.",
+    )
 
 
 def _number(call: Call, name: str, default: int, *, least: int) -> int:

@@ -9,9 +9,14 @@ def validation_error(target: str, message: str) -> Problem:
     return Problem(400, "ValidationError", "One or more fields contain incorrect values:", details=details)
 
 
+def not_found(label: str) -> Problem:
+    """404: there is no such entity; `label` says of what kind."""
+    return Problem(404, "ResourceNotFound", f"{label} not found.")
+
+
 def api_not_found() -> Problem:
     """404: the service has no such API."""
-    return Problem(404, "ResourceNotFound", "API not found.")
+    return not_found("API")
 
 
 def service_not_found(name: str, group: str) -> Problem:

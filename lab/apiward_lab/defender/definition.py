@@ -2,10 +2,19 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
 from typing import Protocol
 
 from apiward_lab.estate import Estate
 from apiward_lab.web import Json
+
+
+class Producer(Enum):
+    """Who judges, which also tells how often."""
+
+    POLICY = "Azure Policy"
+    DEFENDER_FOR_APIS = "Microsoft Defender for APIs"
 
 
 @dataclass(frozen=True)
@@ -25,6 +34,7 @@ class Definition:
     tactics: Sequence[str] = ()
     techniques: Sequence[str] = ()
     published: str = "06/01/2022"
+    producer: Producer = Producer.POLICY
 
     def properties(self) -> Json:
         """The properties as the REST API shows them."""
@@ -66,5 +76,5 @@ class Derivation(Protocol):
     def definition(self) -> Definition:
         """The assessment that it produces."""
 
-    def verdicts(self, estate: Estate) -> Iterator[Verdict]:
-        """One verdict for each resource that the assessment applies to."""
+    def verdicts(self, estate: Estate, now: datetime, /) -> Iterator[Verdict]:
+        """One verdict for each resource that the assessment applies to, at the virtual time `now`."""

@@ -1,14 +1,16 @@
 """The assessments as Defender last saw them, and when it looks again."""
 
 import zlib
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from apiward_lab.defender.definition import Definition, Derivation
+from apiward_lab.defender.definition import Definition, Derivation, Verdict
 from apiward_lab.estate import Estate
 
 _OLDEST_FIRST_EVALUATION_DAYS = 90
+_AFTER_ALL = "\uffff"
 
 
 @dataclass(frozen=True)
@@ -28,63 +30,90 @@ class Assessment:
         return f"{self.resource_id}/providers/Microsoft.Security/assessments/{self.definition.key}"
 
 
+class _Examiner:
+    """One derivation, what it found, and when it looks next."""
+
+    def __init__(self, derivation: Derivation, interval: timedelta, *, estate: Estate, started: datetime) -> None:
+        self.definition = derivation.definition
+        self.due = started + interval
+        self._derivation = derivation
+        self._interval = interval
+        self._estate = estate
+        self.rows = {key: _backdated(row) for key, row in self._judged(started, {}).items()}
+
+    def look(self, now: datetime) -> bool:
+        """Judge the estate as it is now. Returns whether that changed anything."""
+        while self.due <= now:
+            self.due += self._interval
+        before, self.rows = self.rows, self._judged(now, self.rows)
+        return self.rows != before
+
+    def _judged(self, now: datetime, before: Mapping[str, Assessment]) -> dict[str, Assessment]:
+        verdicts = {verdict.resource_id.lower(): verdict for verdict in self._derivation.verdicts(self._estate, now)}
+        return {key: self._row(verdict, before.get(key), now) for key, verdict in verdicts.items()}
+
+    def _row(self, verdict: Verdict, before: Assessment | None, now: datetime) -> Assessment:
+        """The verdict with the times of the row before it, as far as they still hold."""
+        if before is None:
+            return Assessment(
+                self.definition, verdict.resource_id, verdict.code, verdict.additional_data, now, status_changed=now
+            )
+        if before.code == verdict.code and before.additional_data == verdict.additional_data:
+            return before
+        changed = before.status_changed if before.code == verdict.code else now
+        return replace(before, code=verdict.code, additional_data=verdict.additional_data, status_changed=changed)
+
+
 class Ledger:
-    """Judges the estate at fixed intervals of virtual time; between two looks nothing changes.
+    """Judges the estate at fixed intervals of virtual time, each derivation at its own; in between nothing changes.
 
     A resource that is gone loses its row. One that was there before the lab started has been known for up to 90 days.
     """
 
     def __init__(
-        self, estate: Estate, derivations: Sequence[Derivation], *, started: datetime, interval: timedelta
+        self, estate: Estate, derivations: Iterable[tuple[Derivation, timedelta]], *, started: datetime
     ) -> None:
-        self._estate = estate
-        self._derivations = derivations
-        self._interval = interval
-        self._next = started + interval
-        self._rows = {key: _backdated(row) for key, row in self._judged(started).items()}
+        self._examiners = [
+            _Examiner(derivation, interval, estate=estate, started=started) for derivation, interval in derivations
+        ]
+        self._by_key = {examiner.definition.key: examiner for examiner in self._examiners}
+        self._index()
 
     @property
     def rows(self) -> Sequence[Assessment]:
         """All assessments, ordered by id."""
-        return list(self._rows.values())
+        return self._rows
+
+    def rows_under(self, scope: str) -> Sequence[Assessment]:
+        """The assessments of the resource with this ARM id and of everything below it, ordered by id."""
+        prefix = f"{scope.rstrip('/')}/".lower()
+        return self._rows[bisect_left(self._ids, prefix) : bisect_left(self._ids, prefix + _AFTER_ALL)]
 
     def find(self, resource_id: str, key: str) -> Assessment | None:
         """The assessment of a resource, without regard to case."""
-        return self._rows.get((resource_id.lower(), key.lower()))
+        examiner = self._by_key.get(key.lower())
+        return examiner.rows.get(resource_id.lower()) if examiner else None
 
     @property
     def definitions(self) -> Sequence[Definition]:
         """The metadata of every assessment that can be produced."""
-        return [derivation.definition for derivation in self._derivations]
+        return [examiner.definition for examiner in self._examiners]
 
-    def next_refresh(self) -> datetime:
-        """When Defender looks next (virtual time)."""
-        return self._next
+    def next_refresh(self) -> datetime | None:
+        """When Defender looks next (virtual time); None when it has nothing to look for."""
+        return min((examiner.due for examiner in self._examiners), default=None)
 
     def refresh_if_due(self, now: datetime) -> None:
-        """Look at the estate if it is time."""
-        if now < self._next:
-            return
-        while self._next <= now:
-            self._next += self._interval
-        self._rows = {key: _continued(self._rows.get(key), row) for key, row in self._judged(now).items()}
+        """Look at what is due."""
+        changes = [examiner.look(now) for examiner in self._examiners if examiner.due <= now]
+        if any(changes):
+            self._index()
 
-    def _judged(self, now: datetime) -> dict[tuple[str, str], Assessment]:
-        rows = (
-            Assessment(derivation.definition, verdict.resource_id, verdict.code, verdict.additional_data, now, now)
-            for derivation in self._derivations
-            for verdict in derivation.verdicts(self._estate)
-        )
-        judged = {(row.resource_id.lower(), row.definition.key): row for row in rows}
-        return {key: judged[key] for key in sorted(judged)}
-
-
-def _continued(before: Assessment | None, after: Assessment) -> Assessment:
-    """The new verdict with the times of the old one, as far as they still hold."""
-    if before is None:
-        return after
-    changed = after.status_changed if before.code != after.code else before.status_changed
-    return replace(after, first_evaluated=before.first_evaluated, status_changed=changed)
+    def _index(self) -> None:
+        rows = (row for examiner in self._examiners for row in examiner.rows.values())
+        ordered = sorted(((row.assessment_id.lower(), row) for row in rows), key=lambda entry: entry[0])
+        self._ids = [key for key, _ in ordered]
+        self._rows = [row for _, row in ordered]
 
 
 def _backdated(row: Assessment) -> Assessment:

@@ -1,8 +1,9 @@
 """The ground truth: what exists in the tenant, before any service looks at it."""
 
+from apiward_lab.estate.apis import Api, Calls, Entity, Operation, Product
 from apiward_lab.estate.model import (
-    Api,
     ApimService,
+    DefenderPlan,
     Estate,
     ResourceGroup,
     StorageAccount,
@@ -15,7 +16,12 @@ __all__ = [
     "SIZES",
     "Api",
     "ApimService",
+    "Calls",
+    "DefenderPlan",
+    "Entity",
     "Estate",
+    "Operation",
+    "Product",
     "ResourceGroup",
     "Size",
     "StorageAccount",

@@ -1,15 +1,20 @@
-"""The hand-written part of the estate, as data.
+"""The hand-written part of the estate, as data: 3 subscriptions, 6 API Management services, 60 APIs.
 
-Six APIs offer an unencrypted protocol: in the first subscription two of apim-contoso-retail (one of them revision 2 of
-the catalogue API), two of apim-contoso-orders and one (websocket) of apim-contoso-partner; in the second one of
-apim-contoso-payments.
+What is wrong with it:
+
+- Six APIs offer an unencrypted protocol: two of apim-contoso-retail (one of them revision 2 of the catalogue API), two
+  of apim-contoso-orders, one (websocket) of apim-contoso-partner and one of apim-contoso-payments.
+- Four active subscriptions reach all APIs: search-widget calls one API, checkout-backend three of one product,
+  reporting-hub two that share no product, legacy-erp none for months. old-terminal is suspended.
+- Direct management is enabled on apim-contoso-retail and apim-contoso-partner.
+- stores, exchange-rates and rate-card ask for no key and no token; reviews asks for a token by its policy.
+- Operations without calls for more than 30 days are in apim-contoso-retail, -partner and -payments; delete-wallet joins
+  them a day later.
+- search and hooks cut off the policies above theirs.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-
-HTTPS = ("https",)
-BOTH = ("http", "https")
+from apiward_lab.estate.payments import MERCHANT, PAYMENTS, SANDBOX
+from apiward_lab.estate.retail import ORDERS, PARTNER, RETAIL
 
 SUBSCRIPTIONS = ("Contoso Retail Production", "Contoso Payments", "Contoso Sandbox")
 
@@ -23,103 +28,7 @@ GROUPS = (
     ("rg-sandbox", 2, "eastus2"),
 )
 
-
-@dataclass(frozen=True)
-class ApiRow:
-    """One API."""
-
-    name: str
-    display_name: str
-    path: str
-    protocols: Sequence[str] = HTTPS
-    api_type: str = "http"
-    subscription_required: bool = True
-
-
-@dataclass(frozen=True)
-class ServiceRow:
-    """One API Management service."""
-
-    name: str
-    group: str
-    sku: str
-    publisher: str
-    apis: Sequence[ApiRow]
-    virtual_network_type: str = "None"
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-
-SERVICES = (
-    ServiceRow(
-        name="apim-contoso-retail",
-        group="rg-retail-api",
-        sku="Premium",
-        publisher="Contoso Retail",
-        virtual_network_type="External",
-        tags={"owner": "retail-platform@contoso.example", "cost-center": "4711", "environment": "production"},
-        apis=(
-            ApiRow("catalogue", "Catalogue", "catalogue"),
-            ApiRow("catalogue;rev=2", "Catalogue", "catalogue", BOTH),
-            ApiRow("stores", "Stores", "stores", BOTH, subscription_required=False),
-            ApiRow("customers-v1", "Customers", "customers/v1"),
-            ApiRow("loyalty", "Loyalty Points", "loyalty"),
-            ApiRow("reviews", "Product Reviews", "reviews", subscription_required=False),
-            ApiRow("search", "Search", "search"),
-        ),
-    ),
-    ServiceRow(
-        name="apim-contoso-orders",
-        group="rg-retail-api",
-        sku="Standard",
-        publisher="Contoso Retail",
-        apis=(
-            ApiRow("orders-v1", "Orders", "orders/v1", BOTH),
-            ApiRow("orders-v2", "Orders", "orders/v2"),
-            ApiRow("returns", "Returns", "returns", ("http",)),
-            ApiRow("shipments", "Shipments", "shipments"),
-            ApiRow("legacy-soap", "Warehouse", "warehouse", api_type="soap"),
-        ),
-    ),
-    ServiceRow(
-        name="apim-contoso-partner",
-        group="rg-retail-web",
-        sku="Basic",
-        publisher="Contoso Partners",
-        apis=(
-            ApiRow("stock-feed", "Stock Feed", "stock-feed", ("ws", "wss"), api_type="websocket"),
-            ApiRow("partner-chat", "Partner Chat", "chat", ("wss",), api_type="websocket"),
-            ApiRow("onboarding", "Partner Onboarding", "onboarding"),
-            ApiRow("price-lists", "<script>alert('Price Lists')</script>", "price-lists"),
-        ),
-    ),
-    ServiceRow(
-        name="apim-contoso-payments",
-        group="rg-payments-api",
-        sku="Premium",
-        publisher="Contoso Payments",
-        virtual_network_type="Internal",
-        tags={"owner": "payments@contoso.example"},
-        apis=(
-            ApiRow("payments-v3", "Payments", "payments/v3"),
-            ApiRow("refunds", "Refunds", "refunds"),
-            ApiRow("card-tokens", "Card Tokens", "tokens"),
-            ApiRow("settlement", "Settlement", "settlement", BOTH),
-            ApiRow("fraud-score", "Fraud Score", "fraud"),
-            ApiRow("exchange-rates", "Exchange Rates", "rates", subscription_required=False),
-        ),
-    ),
-    ServiceRow(
-        name="apim-contoso-sandbox",
-        group="rg-sandbox",
-        sku="Developer",
-        publisher="Contoso Engineering",
-        apis=(
-            ApiRow("echo-api", "Echo API", "echo", subscription_required=False),
-            ApiRow("petstore", "Swagger Petstore", "petstore"),
-            ApiRow("hackathon-2025", "Hackathon 2025", "hackathon", subscription_required=False),
-        ),
-    ),
-)
+SERVICES = (RETAIL, ORDERS, PARTNER, PAYMENTS, MERCHANT, SANDBOX)
 
 # name, resource group, https only, public blobs allowed
 STORAGE = (

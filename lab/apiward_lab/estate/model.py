@@ -1,8 +1,11 @@
 """The estate as plain objects that the services read and change."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
+
+from apiward_lab.estate.apis import Api, Entity, Product
 
 
 @dataclass(frozen=True)
@@ -32,32 +35,33 @@ class ResourceGroup:
         return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.name}"
 
 
-@dataclass
-class Api:
-    """An API, or one revision of it (";rev=N" in the name).
+@dataclass(frozen=True)
+class DefenderPlan:
+    """A Defender plan of a subscription (Microsoft.Security/pricings, 2024-01-01). It is on while the tier is Standard.
 
-    `properties` are those of the REST API (ApiManagement 2024-05-01, ApiContractProperties). `version` grows with each
-    change and makes the ETag.
+    `extensions` are those of the REST API; their isEnabled is the text "True" or "False".
     """
 
     name: str
-    properties: dict[str, Any]
-    version: int = 1
+    tier: str
+    sub_plan: str = ""
+    extensions: Sequence[Mapping[str, Any]] = ()
+    enabled: datetime | None = None
+    enforce: str = "False"
 
     @property
-    def protocols(self) -> tuple[str, ...]:
-        """The protocols by which it can be called."""
-        return tuple(self.properties.get("protocols", ()))
-
-    @property
-    def api_type(self) -> str:
-        """ "http", "websocket", "soap", …"""
-        return str(self.properties.get("type", "http"))
+    def is_on(self) -> bool:
+        """Whether the plan protects anything."""
+        return self.tier == "Standard"
 
 
 @dataclass
 class ApimService:
-    """An API Management service and its APIs, by name in lower case."""
+    """An API Management service and what is in it; every table goes by the name in lower case.
+
+    The properties of a subscription hold its keys, which the REST API shows to listSecrets alone.
+    `onboarded` tells since when Defender for APIs has watched an API; a time to come means that it is being onboarded.
+    """
 
     name: str
     group: ResourceGroup
@@ -70,6 +74,11 @@ class ApimService:
     tags: dict[str, str] = field(default_factory=dict)
     properties: dict[str, Any] = field(default_factory=dict)
     apis: dict[str, Api] = field(default_factory=dict)
+    products: dict[str, Product] = field(default_factory=dict)
+    subscriptions: dict[str, Entity] = field(default_factory=dict)
+    backends: dict[str, Entity] = field(default_factory=dict)
+    tenant_access: dict[str, Entity] = field(default_factory=dict)
+    onboarded: dict[str, datetime] = field(default_factory=dict)
     version: int = 1
 
     @property
@@ -79,7 +88,11 @@ class ApimService:
 
     def api_id(self, api: Api) -> str:
         """The ARM id of one of its APIs."""
-        return f"{self.resource_id}/apis/{api.name}"
+        return self.child_id("apis", api)
+
+    def child_id(self, collection: str, entity: Entity) -> str:
+        """The ARM id of an entity directly under the service, such as one of its "subscriptions"."""
+        return f"{self.resource_id}/{collection}/{entity.name}"
 
 
 @dataclass
@@ -113,7 +126,7 @@ class VirtualMachine:
 
 @dataclass
 class Estate:
-    """Everything that exists in the tenant."""
+    """Everything that exists in the tenant. `plans` go by subscription id and by the plan's name in lower case."""
 
     tenant_id: str
     subscriptions: list[Subscription]
@@ -121,6 +134,7 @@ class Estate:
     services: list[ApimService]
     storage_accounts: list[StorageAccount]
     machines: list[VirtualMachine]
+    plans: dict[str, dict[str, DefenderPlan]] = field(default_factory=dict)
 
     def service(self, subscription_id: str, group: str, name: str) -> ApimService | None:
         """The API Management service with these names, which Azure compares without regard to case."""

@@ -1,31 +1,26 @@
 """Builds an estate from a seed and a size; the same input gives the same estate."""
 
 import random
-import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from apiward_lab.estate import catalogue
-from apiward_lab.estate.model import (
-    Api,
-    ApimService,
-    Estate,
-    ResourceGroup,
-    StorageAccount,
-    Subscription,
-    VirtualMachine,
-)
+from apiward_lab.estate.ids import stable_id
+from apiward_lab.estate.model import Estate, ResourceGroup, StorageAccount, Subscription, VirtualMachine
+from apiward_lab.estate.plans import seeded_plans
+from apiward_lab.estate.rows import BOTH, HTTPS, AllApisRow, ApiRow, ProductRow, ServiceRow
+from apiward_lab.estate.services import build_service
 
-_NAMESPACE = uuid.UUID("6d0cfb5e-6a4b-4b8e-9d0c-6f0a6a1f7c11")
 _SUBJECTS = (
-    "orders",
-    "invoices",
-    "shipments",
-    "returns",
-    "customers",
-    "prices",
+    "order",
+    "invoice",
+    "shipment",
+    "return",
+    "customer",
+    "price",
     "stock",
-    "coupons",
-    "claims",
+    "coupon",
+    "claim",
     "ledger",
 )
 _REGIONS = ("westeurope", "northeurope", "eastus2", "swedencentral")
@@ -42,10 +37,14 @@ class Size:
 SIZES = {"small": Size(0, 0), "medium": Size(16, 60), "large": Size(100, 200)}
 
 
-def build(size: str = "small", *, seed: str = "contoso") -> Estate:
-    """The estate of this size. Raises ValueError when there is no such size."""
+def build(size: str = "small", *, seed: str = "contoso", at: datetime | None = None) -> Estate:
+    """The estate of this size as it is at a moment, by default now: traffic that stopped did so before it.
+
+    Raises ValueError when there is no such size.
+    """
     if size not in SIZES:
         raise ValueError(f"there is no estate {size!r}; choose one of {', '.join(SIZES)}")
+    at = at or datetime.now(UTC)
     subscriptions = [Subscription(stable_id(seed, name), name) for name in catalogue.SUBSCRIPTIONS]
     groups = {
         name: ResourceGroup(subscriptions[index].subscription_id, name, location)
@@ -55,76 +54,51 @@ def build(size: str = "small", *, seed: str = "contoso") -> Estate:
         tenant_id=stable_id(seed, "tenant"),
         subscriptions=subscriptions,
         groups=list(groups.values()),
-        services=[_service(row, groups) for row in catalogue.SERVICES],
+        services=[],
         storage_accounts=[StorageAccount(n, groups[g], https, public) for n, g, https, public in catalogue.STORAGE],
         machines=[VirtualMachine(n, groups[g], closed) for n, g, closed in catalogue.MACHINES],
+        plans={entry.subscription_id: seeded_plans(index, at) for index, entry in enumerate(subscriptions)},
     )
-    _add_generated(estate, SIZES[size], random.Random(seed))  # noqa: S311 - reproducible data, not a secret
+    for row in catalogue.SERVICES:
+        _add_service(estate, row, groups[row.group], seed=seed, at=at)
+    _add_generated(estate, SIZES[size], seed=seed, at=at)
     return estate
 
 
-def stable_id(seed: str, name: str) -> str:
-    """A GUID that depends on the seed and the name only."""
-    return str(uuid.uuid5(_NAMESPACE, f"{seed}/{name}"))
+def _add_service(estate: Estate, row: ServiceRow, group: ResourceGroup, *, seed: str, at: datetime) -> None:
+    is_watched = estate.plans[group.subscription_id]["api"].is_on
+    estate.services.append(build_service(row, group, seed=seed, at=at, is_watched=is_watched))
 
 
-def _service(row: catalogue.ServiceRow, groups: dict[str, ResourceGroup]) -> ApimService:
-    service = ApimService(
-        name=row.name,
-        group=groups[row.group],
-        sku=row.sku,
-        capacity=1,
-        publisher=row.publisher,
-        created="2024-02-12T08:41:07.3191122Z",
-        virtual_network_type=row.virtual_network_type,
-        tags=dict(row.tags),
-    )
-    for api in row.apis:
-        service.apis[api.name.lower()] = _api(api)
-    return service
-
-
-def _api(row: catalogue.ApiRow) -> Api:
-    base, _, revision = row.name.partition(";rev=")
-    properties = {
-        "displayName": row.display_name,
-        "apiRevision": revision or "1",
-        "subscriptionRequired": row.subscription_required,
-        "serviceUrl": f"https://{base}.backend.contoso.example/api",
-        "path": row.path,
-        "protocols": list(row.protocols),
-        "authenticationSettings": {"oAuth2AuthenticationSettings": [], "openidAuthenticationSettings": []},
-        "subscriptionKeyParameterNames": {"header": "Ocp-Apim-Subscription-Key", "query": "subscription-key"},
-        "isCurrent": not revision,
-    }
-    if row.api_type != "http":
-        properties["type"] = row.api_type
-    if row.api_type == "websocket":
-        properties["serviceUrl"] = f"wss://{base}.backend.contoso.example/stream"
-    return Api(row.name, properties)
-
-
-def _add_generated(estate: Estate, size: Size, chance: random.Random) -> None:
+def _add_generated(estate: Estate, size: Size, *, seed: str, at: datetime) -> None:
+    chance = random.Random(seed)  # noqa: S311 - reproducible data, not a secret
     for number in range(size.extra_services):
         subscription = estate.subscriptions[number % len(estate.subscriptions)]
         group = ResourceGroup(subscription.subscription_id, f"rg-api-{number:03}", chance.choice(_REGIONS))
         estate.groups.append(group)
-        row = catalogue.ServiceRow(
+        apis = [_generated_api(index, chance) for index in range(size.apis_per_extra_service)]
+        row = ServiceRow(
             name=f"apim-contoso-{number:03}",
             group=group.name,
             sku="Standard",
             publisher="Contoso",
-            apis=[_generated_api(index, chance) for index in range(size.apis_per_extra_service)],
+            apis=apis,
+            products=(ProductRow("everything", "Everything", [api.name for api in apis], ("integration",)),),
+            all_apis=(AllApisRow("batch", "Batch", [apis[0].name]),),
+            direct_management=chance.random() < 0.25,  # noqa: PLR2004 - one in four
         )
-        estate.services.append(_service(row, {group.name: group}))
+        _add_service(estate, row, group, seed=seed, at=at)
 
 
-def _generated_api(index: int, chance: random.Random) -> catalogue.ApiRow:
+def _generated_api(index: int, chance: random.Random) -> ApiRow:
     subject = chance.choice(_SUBJECTS)
-    encrypted = chance.random() < 0.8  # noqa: PLR2004 - four in five are fine
-    return catalogue.ApiRow(
+    return ApiRow(
         f"{subject}-{index:04}",
         f"{subject.title()} {index}",
         f"{subject}/{index}",
-        ("https",) if encrypted else ("http", "https"),
+        protocols=HTTPS if chance.random() < 0.8 else BOTH,  # noqa: PLR2004 - four in five are fine
+        subscription_required=chance.random() < 0.95,  # noqa: PLR2004 - one in twenty is open
+        entities=(subject,),
+        silent={f"delete-{subject}": 60} if chance.random() < 0.1 else {},  # noqa: PLR2004 - one in ten
+        is_onboarded=chance.random() < 0.8,  # noqa: PLR2004 - one in five is not
     )

@@ -14,6 +14,7 @@ _MISSING_COLUMN = re.compile(
 )
 _MISSING_TABLE = re.compile(r"Table with name (\S+) does not exist")
 _UNKNOWN_FUNCTION = re.compile(r"'function:([^']+)'.*no stored function by that name", re.DOTALL)
+_KUSTO_CODE = re.compile(r"\((.*?) \(Kusto: (SEM\d+)\)")
 _POSITION = re.compile(r"at (\d+):(\d+)")
 
 
@@ -57,6 +58,8 @@ def explain(error: duckdb_kql.KqlError | duckdb.Error | RecursionError) -> Query
         )
     if table := _MISSING_TABLE.search(text):
         return QueryError("SemanticError", "SEM0100", f"Failed to resolve table expression named '{table[1]}'")
+    if refused := _KUSTO_CODE.search(text):
+        return QueryError("SemanticError", refused[2], refused[1])
     if isinstance(error, duckdb_kql.KqlUnsupportedError):
         return QueryError("SemanticError", "LAB0001", f"The lab's KQL engine cannot run this query: {text}")
     return QueryError("SemanticError", "SEM0000", text)

@@ -24,6 +24,8 @@ _SCALARS = {
     "strcmp": ("CASE WHEN {0} < {1} THEN -1 WHEN {0} > {1} THEN 1 ELSE 0 END", 2),
     "url_decode": ("url_decode({0})", 1),
     "url_encode": ("url_encode({0})", 1),
+    "url_encode_component": ("url_encode({0})", 1),
+    "bin_at": ("time_bucket({1}, {0}, {2})", 3),
 }
 _LISTED = "list({0}) FILTER (WHERE {0} IS NOT NULL AND {1})"
 _AGGREGATES = {

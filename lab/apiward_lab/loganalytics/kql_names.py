@@ -2,20 +2,20 @@
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from duckdb_kql import ir
 from duckdb_kql.lower import lower
-from duckdb_kql.stored_functions import parse_functions
 
 from apiward_lab.loganalytics.kql_errors import QueryError
 
 
-def check_case(kql: str, schema: Mapping[str, Sequence[str]], functions: Sequence[str]) -> None:
-    """Raise QueryError when a table or column is named in a case that it does not have.
+def check_case(kql: str, schema: Mapping[str, Sequence[str]], functions: Any) -> None:
+    """Raise QueryError when a table or column is named in a case that it does not have; `functions` are parsed.
 
     A name that the query itself makes, in whatever case, is left alone.
     """
-    nodes = [*_nodes(lower(kql, None, parse_functions(functions)))]
+    nodes = [*_nodes(lower(kql, None, functions))]
     made = {node for node in nodes if isinstance(node, str)}
     tables = {node.name for node in nodes if isinstance(node, ir.TableRef)}
     columns = {node.name for node in nodes if isinstance(node, ir.ColumnRef)}
@@ -24,6 +24,11 @@ def check_case(kql: str, schema: Mapping[str, Sequence[str]], functions: Sequenc
     known = {column for table in tables & schema.keys() for column in schema[table]}
     for name in _in_wrong_case(columns - made, known):
         raise QueryError("SemanticError", "SEM0100", f"Failed to resolve column or scalar expression named '{name}'")
+
+
+def table_names(kql: str) -> set[str]:
+    """The tables that a query reads, as it spells them. Raises KqlError."""
+    return {node.name for node in _nodes(lower(kql, None, None)) if isinstance(node, ir.TableRef)}
 
 
 def _in_wrong_case(used: Iterable[str], known: Iterable[str]) -> list[str]:

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from apiward_lab.loganalytics.engine import Engine, Result
+from apiward_lab.loganalytics.engine import Engine
 from apiward_lab.loganalytics.functions import Function
+from apiward_lab.loganalytics.kql_run import Result
 from apiward_lab.loganalytics.saved_searches import SavedSearch
 from apiward_lab.loganalytics.schema import SECURITY_ALERT, SECURITY_INCIDENT, Table
 from apiward_lab.loganalytics.store import Store

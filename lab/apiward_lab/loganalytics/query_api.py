@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from apiward_lab.clock import VirtualClock
-from apiward_lab.loganalytics.engine import Result
 from apiward_lab.loganalytics.kql_errors import QueryError
+from apiward_lab.loganalytics.kql_render import visualization
+from apiward_lab.loganalytics.kql_run import Result
 from apiward_lab.loganalytics.model import WorkspaceModel
 from apiward_lab.loganalytics.problems import DetailedProblem
 from apiward_lab.loganalytics.registry import Registry
@@ -49,7 +50,11 @@ class QueryApi:
             problem = error.problem()
             problem.more["correlationId"] = str(uuid.uuid4())
             raise problem from error
-        return Reply(body=self._answer(result, statistics="include-statistics" in call.headers.get("prefer", "")))
+        preferred = call.headers.get("prefer", "")
+        answer = self._answer(result, statistics="include-statistics" in preferred)
+        if "include-render" in preferred:
+            answer["render"] = visualization(kql)
+        return Reply(body=answer)
 
     def _workspace(self, call: Call) -> WorkspaceModel:
         return self._registry.by_customer(call) if "customer" in call.params else self._registry.of_call(call)

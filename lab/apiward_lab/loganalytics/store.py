@@ -68,7 +68,7 @@ class Store:
         )
         parameters = {
             "rows": json.dumps(list(rows), ensure_ascii=False),
-            "shape": row_shape(table.columns),
+            "shape": _row_shape(table.columns),
             "arrived": naive(arrived),
         }
         with self._lock, self._connection.cursor() as cursor:
@@ -76,7 +76,19 @@ class Store:
             cursor.execute(statement, parameters)
 
 
-def row_shape(columns: Iterable[Column]) -> str:
+def stage(
+    cursor: duckdb.DuckDBPyConnection, name: str, columns: Sequence[Column], rows: Iterable[Mapping[str, Any]]
+) -> None:
+    """Make a temporary table of rows of JSON values; columns that a row does not name are empty."""
+    select = ", ".join(f"CAST(r.{quote(c.name)} AS {DUCKDB_TYPES[c.type]}) AS {quote(c.name)}" for c in columns)
+    cursor.execute(
+        f"CREATE TEMP TABLE {quote(name)} AS SELECT {select} "  # noqa: S608 - quoted names
+        "FROM (SELECT unnest(from_json($rows::JSON, $shape)) AS r)",
+        {"rows": json.dumps(list(rows), ensure_ascii=False), "shape": _row_shape(columns)},
+    )
+
+
+def _row_shape(columns: Iterable[Column]) -> str:
     """DuckDB's description of a JSON array of such rows."""
     return json.dumps([{column.name: _ROW_TYPES[column.type] for column in columns}])
 

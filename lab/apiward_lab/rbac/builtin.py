@@ -106,6 +106,27 @@ BUILT_IN: Sequence[Row] = (
         ("Microsoft.Insights/Metrics/Write", "Microsoft.Insights/Telemetry/Write"),
     ),
     (
+        "e8ddcd69-c73f-4f9f-9844-4100522f16ad",
+        "Workbook Contributor",
+        "Saves shared workbooks.",
+        (
+            "Microsoft.Insights/workbooks/write",
+            "Microsoft.Insights/workbooks/delete",
+            "Microsoft.Insights/workbooks/read",
+            "Microsoft.Insights/workbooks/revisions/read",
+        ),
+        (),
+        (),
+    ),
+    (
+        "b279062a-9be3-42a0-92ae-8b3cf002ec4d",
+        "Workbook Reader",
+        "Reads workbooks.",
+        ("Microsoft.Insights/workbooks/read", "Microsoft.Insights/workbooks/revisions/read"),
+        (),
+        (),
+    ),
+    (
         "749f88d5-cbae-40b8-bcfc-e573ddc772fa",
         "Monitoring Contributor",
         "Reads monitoring data and changes monitoring settings.",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from apiward_lab.clock import VirtualClock
 from apiward_lab.loganalytics import LogAnalytics
+from apiward_lab.sentinel.incidents import Incident
 from apiward_lab.sentinel.model import Run
 from apiward_lab.sentinel.registry import Registry
 from apiward_lab.sentinel.routes import sentinel_routes
@@ -23,3 +24,8 @@ class Sentinel:
     def runs(self) -> list[Run]:
         """Every run of a rule so far, failed ones included."""
         return [run for model in self._models.models for run in model.runs]
+
+    @property
+    def incidents(self) -> list[Incident]:
+        """Every incident that there is."""
+        return [incident for model in self._models.models for incident in model.incidents()]

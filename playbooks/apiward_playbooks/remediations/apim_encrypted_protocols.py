@@ -4,6 +4,7 @@ Source: Microsoft.ApiManagement 2024-05-01, Api_Get and Api_Update (If-Match is 
 ee7495e7-3ba7-40b6-bfee-c29e22cc75d4 asks for protocols without http and ws.
 """
 
+from datetime import datetime
 from typing import Any
 
 from azure.mgmt.apimanagement.models import ApiContract, ApiUpdateContract
@@ -11,14 +12,15 @@ from azure.mgmt.apimanagement.models import ApiContract, ApiUpdateContract
 from apiward_core.arm_id import ArmId
 from apiward_core.clients import AzureClients
 from apiward_core.errors import RejectedDataError, azure_errors
+from apiward_playbooks.apim import correlated, part_of_service, with_etag
 from apiward_playbooks.remediation import Change, Evidence, Observed, Remediation
 
-_TYPE = "microsoft.apimanagement/service/apis"
 _ENCRYPTED = {"http": "https", "https": "https", "ws": "wss", "wss": "wss"}
 
 
-def plan(clients: AzureClients, resource: ArmId) -> list[Change]:
+def plan(clients: AzureClients, resource: ArmId, now: datetime) -> list[Change]:
     """One change of `protocols`, or none when only https and wss are left."""
+    del now
     api, _ = _read(clients, resource)
     before = _protocols(api)
     after = _only_encrypted(resource, before)
@@ -53,38 +55,27 @@ def verify(clients: AzureClients, resource: ArmId) -> Evidence:
 
 
 def _read(clients: AzureClients, resource: ArmId) -> tuple[ApiContract, str]:
-    service, api_id = _names(resource)
+    service, api_id = part_of_service(resource, "apis", called="API")
     client = clients.api_management(resource.subscription_id)
-    with azure_errors(f"reading {resource}"):
-        found: Any = client.api.get(resource.resource_group, service, api_id, cls=_with_etag)
+    with azure_errors(f"reading {resource.text}"):
+        found: Any = client.api.get(resource.resource_group, service, api_id, cls=with_etag)
     api, etag = found
     return api, etag
 
 
-def _with_etag(response: Any, api: ApiContract, _: Any) -> tuple[ApiContract, str]:
-    return api, response.http_response.headers["ETag"]
-
-
 def _write(clients: AzureClients, resource_id: str, protocols: list[str], etag: str, correlation_id: str) -> None:
     resource = ArmId.parse(resource_id)
-    service, api_id = _names(resource)
+    service, api_id = part_of_service(resource, "apis", called="API")
     client = clients.api_management(resource.subscription_id)
-    with azure_errors(f"writing {resource}"):
+    with azure_errors(f"writing {resource.text}"):
         client.api.update(
             resource.resource_group,
             service,
             api_id,
             if_match=etag,
             parameters=ApiUpdateContract(protocols=protocols),
-            headers={"x-ms-correlation-request-id": correlation_id},
+            headers=correlated(correlation_id),
         )
-
-
-def _names(resource: ArmId) -> tuple[str, str]:
-    if resource.type.lower() != _TYPE:
-        raise RejectedDataError(f"{resource} is no API of API Management.", remedy="Plan for the finding's resource.")
-    service, api_id = resource.names
-    return service, api_id
 
 
 def _protocols(api: ApiContract) -> list[str]:

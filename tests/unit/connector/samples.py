@@ -19,6 +19,7 @@ from apiward_core.tables import Table
 
 START = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 TENANT = "aaaaaaaa-0000-0000-0000-000000000001"
+PORTAL = "https://portal.example"
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 SCOPE = f"/subscriptions/{SUBSCRIPTION}"
 SERVICE = f"{SCOPE}/resourceGroups/rg-api/providers/Microsoft.ApiManagement/service/contoso"
@@ -54,7 +55,7 @@ def with_properties(raw: Any, **properties: Any) -> Any:
 
 def normaliser(metadata: Mapping[str, AssessmentMetadata] = METADATA) -> Normaliser:
     """A normaliser with the shipped catalogue."""
-    return Normaliser(metadata=metadata, catalogue=load_catalogue(), tenant_id=TENANT)
+    return Normaliser(metadata=metadata, catalogue=load_catalogue(), tenant_id=TENANT, portal=PORTAL)
 
 
 def finding(raw: Any) -> Finding:
@@ -95,6 +96,22 @@ class Estate:
         return METADATA
 
 
+class Collections:
+    """An inventory; `pages` hold pages, and an error where reading breaks off."""
+
+    def __init__(self, *pages: Page | Exception) -> None:
+        self.contents = pages
+        self.reads = 0
+
+    def pages(self, subscription_id: str) -> Iterator[Page]:
+        del subscription_id
+        self.reads += 1
+        for page in self.contents:
+            if isinstance(page, Exception):
+                raise page
+            yield page
+
+
 class MemorySink:
     """Keeps what is sent; `before` is called with the table before each send and may raise."""
 
@@ -131,5 +148,6 @@ def connector(
         catalogue=load_catalogue(),
         clock=clock,
         tenant_id=TENANT,
+        portal=PORTAL,
         **options,
     )

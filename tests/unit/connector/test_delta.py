@@ -8,7 +8,7 @@ from apiward_connector.finding import Finding
 from apiward_connector.rows import recommendation_row
 from apiward_connector.state import ChangeType, Entry, ScopeState
 from apiward_core.tables import RECOMMENDATIONS, all_tables
-from tests.unit.connector.samples import SERVICE, START, assessment, finding
+from tests.unit.connector.samples import START, assessment, finding
 
 UNHEALTHY = finding(assessment())
 HEALTHY = replace(UNHEALTHY, state="Healthy")
@@ -70,12 +70,6 @@ def test_a_change_while_unhealthy_after_a_regression_is_changed() -> None:
 def test_another_severity_is_changed_with_the_previous_one() -> None:
     change, entry = last(UNHEALTHY, replace(UNHEALTHY, severity="Low"))
     assert (change, entry.previous_severity) == (ChangeType.CHANGED, "High")
-
-
-def test_another_casing_of_the_resource_is_no_change() -> None:
-    shouted = finding(assessment((SERVICE + "/apis/echo").upper()))
-    change, entry = last(UNHEALTHY, shouted)
-    assert (change, entry.finding.resource_id) == (None, UNHEALTHY.resource_id)
 
 
 def test_absence_from_two_whole_passes_is_removed_with_the_whole_identity() -> None:

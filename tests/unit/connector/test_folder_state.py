@@ -9,9 +9,11 @@ import pytest
 import zstandard
 
 from apiward_connector.folder_state import FolderStateStore
+from apiward_connector.recommendation_types import types_of
 from apiward_connector.state import ChangeType, Entry, ScopeState
+from apiward_core.catalogue import load_catalogue
 from apiward_core.errors import ConfigurationError, ConflictError
-from tests.unit.connector.samples import SCOPE, SetClock, assessment, finding
+from tests.unit.connector.samples import METADATA, SCOPE, SetClock, assessment, finding
 
 FOUND = finding(assessment())
 STATE = ScopeState(
@@ -19,8 +21,11 @@ STATE = ScopeState(
         FOUND.finding_id: Entry(FOUND, first_seen="2026-11-20T08:00:00.000000Z", row_day="2026-11-20", revision=4)
     },
     pending=((FOUND.finding_id, ChangeType.REGRESSED),),
+    types=types_of([FOUND], metadata=METADATA, catalogue=load_catalogue()),
+    told={FOUND.recommendation_key: "record"},
     observed="2026-11-20T08:00:00.000000Z",
     watermark="2026-11-19T08:00:00.000000Z",
+    inventory_day="2026-11-20",
 )
 OTHER = SCOPE.replace("1111-1111-1111", "2222-2222-2222")
 

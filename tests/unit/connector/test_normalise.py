@@ -2,12 +2,13 @@ from typing import Any
 
 import pytest
 
-from apiward_connector.finding import Unreadable
+from apiward_connector.finding import Finding, Unreadable
 from apiward_connector.sources.metadata import AssessmentMetadata
 from tests.unit.connector.samples import (
     KEY,
     METADATA,
     OTHER_KEY,
+    PORTAL,
     SCOPE,
     SERVICE,
     SUBSCRIPTION,
@@ -35,10 +36,12 @@ def test_metadata_is_joined_by_key_in_any_case() -> None:
     assert found.recommendation_key == KEY
 
 
-def test_embedded_metadata_goes_before_that_of_the_subscription() -> None:
-    assert (
-        finding(with_properties(assessment(), metadata={"severity": "low", "categories": ["Data"]})).severity == "Low"
-    )
+def test_embedded_metadata_is_read_where_that_of_the_subscription_has_none() -> None:
+    embedded = with_properties(assessment(), metadata={"severity": "low", "categories": ["Data"]})
+    assert finding(embedded).severity == "High"
+    alone = normaliser(metadata={}).normalise(embedded)
+    assert isinstance(alone, Finding)
+    assert (alone.severity, alone.category) == ("Low", "Data")
 
 
 def test_without_metadata_the_catalogue_tells_the_severity() -> None:
@@ -51,15 +54,17 @@ def test_members_are_found_in_the_spelling_of_resource_graph() -> None:
     listed = assessment()
     graph = with_properties(listed, resourceDetails={"Source": "Azure", "Id": f"{SERVICE}/apis/echo"})
     assert finding(graph) == finding(listed)
-    links = finding(with_properties(listed, links={"azurePortal": "portal.azure.com/#blade/x"}))
-    assert links.portal_link == "https://portal.azure.com/#blade/x"
 
 
-def test_the_identity_ignores_the_case_of_the_resource_id() -> None:
-    assert (
-        finding(assessment(f"{SERVICE}/apis/echo")).finding_id
-        == finding(assessment(SERVICE.upper() + "/APIS/ECHO")).finding_id
-    )
+def test_the_portal_link_opens_the_recommendation_and_nothing_that_a_key_could_smuggle_in() -> None:
+    page = f"{PORTAL}/#blade/Microsoft_Azure_Security/RecommendationsBlade/assessmentKey"
+    assert finding(assessment()).portal_link == f"{page}/{KEY}"
+    assert finding(assessment(key="../x?y#z")).portal_link == f"{page}/..%2Fx%3Fy%23z"
+
+
+def test_the_case_of_ids_makes_no_difference() -> None:
+    endpoint = f"{SERVICE}/apis/echo/operations/get-item"
+    assert finding(assessment(endpoint)) == finding(assessment(endpoint.upper()))
 
 
 def test_the_identity_differs_by_resource_and_by_key() -> None:
@@ -111,6 +116,7 @@ def test_an_unknown_key_is_catalogued_by_policy_and_by_display_name() -> None:
 def test_a_subscription_can_be_the_assessed_resource() -> None:
     found = finding(assessment(SCOPE))
     assert (found.resource_type, found.service_id) == ("microsoft.resources/subscriptions", SCOPE)
+    assert (found.resource_id, found.resource_name) == (SCOPE, SUBSCRIPTION)
     assert (found.apim_service, found.resource_group, found.api_name) == ("", "", "")
 
 
@@ -120,14 +126,14 @@ def test_a_site_hosts_its_endpoints() -> None:
 
 
 def test_additional_data_names_the_api_where_the_resource_id_does_not() -> None:
-    named = {"APIManagementResourceName": "contoso", "apiCollectionName": "echo;rev=2"}
+    named = {"APIManagementResourceName": "Contoso", "apiCollectionName": "Echo;rev=2"}
     found = finding(with_properties(assessment(SCOPE), additionalData=named))
     assert (found.apim_service, found.api_name) == ("contoso", "echo")
 
 
 def test_the_assessed_resource_is_taken_from_the_assessment_id_when_details_lack_it() -> None:
     bare = with_properties(assessment(), resourceDetails={"source": "OnPremise"})
-    assert finding(bare).resource_id == f"{SERVICE}/apis/echo"
+    assert finding(bare).resource_id == f"{SERVICE}/apis/echo".lower()
 
 
 def test_an_assessment_id_in_the_details_is_cut_to_its_resource() -> None:
@@ -152,9 +158,9 @@ def test_times_are_utc_with_microseconds_and_empty_when_they_are_none() -> None:
 
 
 def test_values_of_the_wrong_type_are_absorbed() -> None:
-    odd = with_properties(assessment(), status=["Unhealthy"], links=7, additionalData="text", risk=None, metadata=[])
+    odd = with_properties(assessment(), status=["Unhealthy"], additionalData="text", risk=None, metadata=[])
     found = finding(odd)
-    assert (found.state, found.portal_link, found.additional_data) == ("", "", {"value": "text"})
+    assert (found.state, found.additional_data) == ("", {"value": "text"})
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from apiward_connector.finding import Finding
 from apiward_connector.folder_state import FolderStateStore
 from apiward_connector.report import Gap, Outcome, RunReport, ScopeReport
-from apiward_core.errors import AccessError, ConfigurationError, TransientError
+from apiward_connector.rows import INVENTORY
+from apiward_core.errors import AccessError, ConfigurationError, ConflictError, TransientError
 from apiward_core.ingest import Row, SendReport
 from apiward_core.tables import HEALTH, RECOMMENDATIONS, Table, all_tables
 from tests.unit.connector.samples import (
@@ -15,6 +17,7 @@ from tests.unit.connector.samples import (
     SCOPE,
     SERVICE,
     SUBSCRIPTION,
+    Collections,
     Estate,
     MemorySink,
     SetClock,
@@ -121,7 +124,7 @@ def test_an_unreadable_assessment_makes_the_pass_partial(bench: Bench) -> None:
 def test_many_unreadable_assessments_are_counted_and_not_all_named(bench: Bench) -> None:
     gaps = only(bench.run([BROKEN] * 1000)).gaps
     assert len(gaps) == 21
-    assert gaps[-1].what == "980 more assessments"
+    assert gaps[-1].what == "980 more items"
 
 
 def test_a_finding_that_is_gone_is_removed_after_two_whole_runs(bench: Bench) -> None:
@@ -235,7 +238,11 @@ def test_a_removed_finding_is_explained_by_the_seam(tmp_path: Path) -> None:
     bench.run([])
     bench.run([])
     row = bench.sink.rows(RECOMMENDATIONS)[-1]
-    assert (row["ChangeType"], row["StateCause"], row["ResourceId"]) == ("Removed", "a is no more", f"{SERVICE}/apis/a")
+    assert (row["ChangeType"], row["StateCause"], row["ResourceId"]) == (
+        "Removed",
+        "a is no more",
+        f"{SERVICE}/apis/a".lower(),
+    )
 
 
 def test_each_scope_is_announced_when_it_is_done(tmp_path: Path) -> None:
@@ -259,3 +266,76 @@ def test_the_lease_is_renewed_while_pages_come(tmp_path: Path) -> None:
     store = FolderStateStore(tmp_path, clock=clock)
     report = connector(tmp_path, Slow({SUBSCRIPTION: [[A], [B], [A]]}), MemorySink(), clock).run([SUBSCRIPTION])
     assert report.exit_code == 0
+
+
+COLLECTION = {
+    "id": f"{SERVICE}/providers/Microsoft.Security/apiCollections/echo",
+    "name": "echo",
+    "properties": {"numberOfApiEndpoints": 3},
+}
+
+
+def test_the_inventory_is_sent_once_a_day(tmp_path: Path) -> None:
+    collections = Collections([COLLECTION])
+    bench = Bench(tmp_path, inventory=collections)
+    assert [only(bench.run([A])).inventory for _ in range(2)] == [1, 0]
+    bench.clock.moment += timedelta(days=1)
+    assert only(bench.run([A])).inventory == 1
+    assert collections.reads == 2
+    first, second = bench.sink.rows(INVENTORY)
+    assert first["RecordId"] != second["RecordId"]
+
+
+@pytest.mark.parametrize("broken", [[REFUSED], [[COLLECTION], REFUSED]], ids=["nothing of it is read", "it breaks off"])
+def test_an_inventory_that_cannot_be_read_is_told_and_read_again_by_the_next_run(tmp_path: Path, broken: Any) -> None:
+    bench = Bench(tmp_path, inventory=Collections(*broken))
+    for _ in range(2):
+        report = bench.run([A])
+        assert only(report).gaps == (Gap("inventory", str(REFUSED)),)
+        assert (only(report).outcome, report.exit_code) == (Outcome.PARTIAL, 4)
+    bench.options["inventory"] = Collections([COLLECTION])
+    report = bench.run([A])
+    assert (only(report).outcome, only(report).inventory) == (Outcome.COMPLETE, 1)
+
+
+def test_an_unread_inventory_has_no_bearing_on_the_findings(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, inventory=Collections(REFUSED))
+    bench.run([A, B])
+    bench.run([A])
+    scope = only(bench.run([A]))
+    assert (scope.changes, scope.watermark) == ({"Removed": 1}, "2026-11-20T08:15:00.000000Z")
+
+
+def test_a_collection_that_makes_no_row_is_told(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, inventory=Collections([{"id": "nowhere"}, COLLECTION]))
+    scope = only(bench.run([A]))
+    [gap] = scope.gaps
+    assert (gap.what, "nowhere" in gap.why, scope.inventory) == ("inventory", True, 1)
+
+
+def test_doubts_about_a_removed_finding_are_told_with_its_scope(tmp_path: Path) -> None:
+    doubts = [Gap("another scope", "earlier")]
+
+    def explain(gone: Finding) -> str:
+        doubts.append(Gap(f"why {gone.api_name} is gone", "403"))
+        return "Unexplained"
+
+    bench = Bench(tmp_path, explain=explain, doubts=lambda: tuple(doubts))
+    bench.run([A, B])
+    bench.run([A])
+    scope = only(bench.run([A]))
+    assert (scope.changes, scope.gaps) == ({"Removed": 1}, (Gap("why b is gone", "403"),))
+    assert only(bench.run([A])).gaps == ()
+
+
+def test_the_lease_is_renewed_while_removed_findings_are_explained(tmp_path: Path) -> None:
+    def explain(gone: Finding) -> str:
+        slow.clock.moment += timedelta(minutes=10)
+        with pytest.raises(ConflictError), FolderStateStore(tmp_path, clock=slow.clock).lease(SCOPE):
+            pytest.fail("a second holder")
+        return "Unexplained"
+
+    slow = Bench(tmp_path, explain=explain)
+    slow.run([assessment(f"{SERVICE}/apis/{name}") for name in "abc"])
+    slow.run([])
+    assert only(slow.run([])).changes == {"Removed": 3}

@@ -1,19 +1,21 @@
 """An HTTP transport with prepared answers, for real SDK clients without a network."""
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
 import orjson
 from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import HttpRequest, HttpResponse, HttpTransport
+from requests.structures import CaseInsensitiveDict
 
 
 class Answer(HttpResponse):
-    def __init__(self, request: HttpRequest, status: int, body: bytes) -> None:
+    def __init__(self, request: HttpRequest, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         super().__init__(request, None)
         self.status_code = status
         self.reason = ""
-        self.headers = {"Content-Type": "application/json"}
+        self.headers = CaseInsensitiveDict({"Content-Type": "application/json", **headers})
         self.content_type = "application/json"
         self._content = body
 
@@ -22,16 +24,23 @@ class Answer(HttpResponse):
 
 
 class Replies(HttpTransport[Any, Any]):
-    """Answers one request after the other, and keeps the requests. A body is bytes or a value that becomes JSON."""
+    """Answers one request after the other, and keeps the requests.
 
-    def __init__(self, *replies: tuple[int, Any]) -> None:
+    A reply is a status and a body, bytes or a value that becomes JSON, and headers where they matter.
+    """
+
+    def __init__(self, *replies: tuple[int, Any] | tuple[int, Any, Mapping[str, str]]) -> None:
         self._replies = list(replies)
         self.requests: list[HttpRequest] = []
 
     def send(self, request: HttpRequest, **kwargs: Any) -> Answer:
         self.requests.append(request)
-        status, body = self._replies.pop(0)
-        return Answer(request, status, body if isinstance(body, bytes) else orjson.dumps(body))
+        status, body, *headers = self._replies.pop(0)
+        data = body if isinstance(body, bytes) else orjson.dumps(body)
+        return Answer(request, status, data, headers[0] if headers else {})
+
+    def sleep(self, duration: float) -> None:
+        """Retries wait here, and need not."""
 
     def open(self) -> None: ...
 

@@ -15,6 +15,7 @@ PUBLIC_AUDIENCES = {
         "audiences": ["https://management.azure.com/"],
     },
     "logAnalyticsResourceId": "https://api.loganalytics.io",
+    "portal": "https://portal.azure.com",
 }
 
 

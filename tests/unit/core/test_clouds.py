@@ -14,6 +14,7 @@ METADATA = {
         "audiences": ["https://management.core.example.invalid/", "https://management.example.invalid/"],
     },
     "logAnalyticsResourceId": "https://api.logs.example.invalid",
+    "portal": "https://portal.example.invalid/",
 }
 
 
@@ -23,6 +24,7 @@ def test_a_custom_cloud_is_what_its_metadata_says() -> None:
     assert cloud.authority_host == "https://login.example.invalid"
     assert cloud.arm_scope == "https://management.example.invalid/.default"
     assert cloud.logs_endpoint == "https://api.logs.example.invalid/v1"
+    assert cloud.portal == "https://portal.example.invalid"
     assert not cloud.instance_discovery
 
 

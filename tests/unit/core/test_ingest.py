@@ -112,6 +112,15 @@ def test_a_failed_call_ends_the_sending(status: int, error: type[ApiwardError]) 
     assert workspace.kept.letters == []
 
 
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_refusal_of_the_rule_says_how_to_mend_the_rule(status: int) -> None:
+    workspace = Workspace((status, {"error": {"code": "InvalidStream", "message": "no"}}))
+    with pytest.raises(RejectedDataError) as refused:
+        workspace.send([{"Pages": 1}])
+    assert "dcr_immutable_id" in refused.value.remedy
+    assert "apiward infra deploy" in refused.value.remedy
+
+
 def test_a_long_text_is_cut_to_the_limit_of_a_field_and_counted() -> None:
     data, cut = serialise({"a": "é" * MAX_FIELD, "b": "short"})
     row = orjson.loads(data)

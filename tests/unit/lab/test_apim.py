@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from apiward_lab.apim import ApiManagement
+from apiward_lab.clock import VirtualClock
 from apiward_lab.estate import build
 from apiward_lab.routing import Router
 from apiward_lab.web import Call, Problem, Reply
@@ -15,7 +16,7 @@ class Tenant:
     def __init__(self) -> None:
         self.estate = build()
         self.service = next(service for service in self.estate.services if service.name == "apim-contoso-orders")
-        self._router = Router(ApiManagement(self.estate).routes)
+        self._router = Router(ApiManagement(self.estate, VirtualClock()).routes)
 
     def send(self, method: str, path: str, properties: Any = None, match: str | None = "*", **query: str) -> Reply:
         whole = self.service.resource_id + path
@@ -99,6 +100,14 @@ def test_put_creates_replaces_and_is_polled_at_both_addresses() -> None:
     assert tenant.send("PUT", "/apis/gifts", {"displayName": "Gifts 2", "path": "gifts"}).status == 200
 
 
+def test_replacing_an_api_keeps_its_operations() -> None:
+    tenant = Tenant()
+    before = tenant.send("GET", "/apis/orders-v1/operations").body
+    tenant.send("PUT", "/apis/orders-v1", {"displayName": "Orders", "path": "orders/v1"})
+    assert tenant.send("GET", "/apis/orders-v1/operations").body == before
+    assert before["count"] == 7
+
+
 def test_delete_takes_revisions_along_only_when_told() -> None:
     tenant = Tenant()
     tenant.service = next(service for service in tenant.estate.services if service.name == "apim-contoso-retail")
@@ -118,9 +127,11 @@ def test_lists_filter_page_and_count() -> None:
     assert names(**{"$filter": "displayName eq 'Orders'"}) == ["orders-v1", "orders-v2"]
     assert names(**{"$filter": "contains(path, 'orders') and name ne 'orders-v1'"}) == ["orders-v2"]
     assert names(**{"$filter": "isCurrent eq false"}) == []
+    assert names(**{"$filter": "path ge 'returns' and path lt 't'"}) == ["returns", "shipments"]
     assert (len(page["value"]), page["count"]) == (2, 5)
     assert "$skip=3" in page["nextLink"]
-    assert tenant.send("GET", "/apis", **{"$filter": "path lt 'x'"}).status == 400
+    assert tenant.send("GET", "/apis", **{"$filter": "path like 'x'"}).status == 400
+    assert tenant.send("GET", "/apis", **{"$filter": "apiRevision eq '1'"}).status == 400
     assert tenant.send("GET", "/apis", **{"$top": "0"}).status == 400
 
 

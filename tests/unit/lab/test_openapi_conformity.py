@@ -31,6 +31,8 @@ SUBSCRIPTION = ESTATE.subscriptions[0].resource_id
 SERVICE = f"{SUBSCRIPTION}/resourceGroups/rg-retail-api/providers/Microsoft.ApiManagement/service/apim-contoso-retail"
 ENCRYPTED = "741b141d-8111-4d86-a4e0-f74b06270a74"
 ASSESSMENT = f"{SERVICE}/apis/stores/providers/Microsoft.Security/assessments/{ENCRYPTED}"
+PRICINGS = "providers/Microsoft.Security/pricings"
+COLLECTIONS = "providers/Microsoft.Security/apiCollections"
 METADATA = "/providers/Microsoft.Security/assessmentMetadata"
 
 
@@ -43,7 +45,7 @@ def dispatcher() -> Dispatcher:
     caller = Principal(admin.object_id, admin.client_id, ESTATE.tenant_id, "arm")
     services: list[Service] = [
         Defender(ESTATE, clock),
-        ApiManagement(ESTATE),
+        ApiManagement(ESTATE, clock),
         Resources(ESTATE, access),
         Authorization(access, is_principal=lambda _object_id: True),
     ]
@@ -81,8 +83,27 @@ def test_defender(dispatcher: Dispatcher, path: str, query: dict[str, str], docu
 
 
 def _is_extension(violation: str) -> bool:
-    """`metadata` of an assessment: the document types it as the request's model, the service sends the response's."""
-    return violation.startswith("$.properties.metadata.") and violation.endswith("is not declared")
+    """What the service may send beyond the document.
+
+    `metadata` of an assessment is typed as the request's model, the service sends the response's. The list of
+    categories is open (modelAsString).
+    """
+    is_metadata = violation.startswith("$.properties.metadata.") and violation.endswith("is not declared")
+    return is_metadata or ".properties.categories[" in violation
+
+
+@pytest.mark.parametrize(
+    ("path", "version", "document", "definition"),
+    [
+        (f"{SUBSCRIPTION}/{PRICINGS}", "2024-01-01", "pricings", "PricingList"),
+        (f"{SUBSCRIPTION}/{PRICINGS}/CloudPosture", "2024-01-01", "pricings", "Pricing"),
+        (f"{SUBSCRIPTION}/{COLLECTIONS}", "2023-11-15", "apiCollections", "ApiCollectionList"),
+        (f"{SERVICE}/{COLLECTIONS}/stores", "2023-11-15", "apiCollections", "ApiCollection"),
+    ],
+)
+def test_defender_plans(dispatcher: Dispatcher, path: str, version: str, document: str, definition: str) -> None:
+    body = get(dispatcher, path, version)
+    assert violations(f"{SECURITY.rpartition('/')[0]}/{version}/{document}.json", definition, body) == []
 
 
 @pytest.mark.parametrize(
@@ -100,6 +121,39 @@ def _is_extension(violation: str) -> bool:
 )
 def test_api_management(dispatcher: Dispatcher, path: str, document: str, definition: str) -> None:
     assert violations(f"{APIM}/{document}.json", definition, get(dispatcher, path, "2024-05-01")) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "definition"),
+    [
+        ("apis/stores/operations", "OperationCollection"),
+        ("apis/stores/operations/get-store", "OperationContract"),
+        ("apis/stores/products", "ProductCollection"),
+        ("subscriptions", "SubscriptionCollection"),
+        ("subscriptions/search-widget", "SubscriptionContract"),
+        ("backends", "BackendCollection"),
+        ("backends/media-origin", "BackendContract"),
+        ("products", "ProductCollection"),
+        ("products/storefront", "ProductContract"),
+        ("products/storefront/apis", "ApiCollection"),
+        ("tenant", "AccessInformationCollection"),
+        ("tenant/access", "AccessInformationContract"),
+    ],
+)
+def test_entities_of_a_service(dispatcher: Dispatcher, path: str, definition: str) -> None:
+    body = get(dispatcher, f"{SERVICE}/{path}", "2024-05-01")
+    assert violations(f"{APIM}/definitions.json", definition, body) == []
+    assert body.get("value", [body])
+
+
+@pytest.mark.parametrize("kind", ["Api", "Operation", "Subscription"])
+def test_reports(dispatcher: Dispatcher, kind: str) -> None:
+    period = "timestamp ge datetime'2026-01-01T00:00:00' and timestamp le datetime'2126-01-01T00:00:00'"
+    body = get(dispatcher, f"{SERVICE}/reports/by{kind}", "2024-05-01", **{"$filter": period})
+    shown = example(f"{APIM}/examples/ApiManagementGetReportsBy{kind}.json")["value"][0]
+    assert violations(f"{APIM}/definitions.json", "ReportCollection", body) == []
+    assert [set(row) for row in body["value"]] == [set(shown)] * len(body["value"])
+    assert body["value"]
 
 
 @pytest.mark.parametrize(

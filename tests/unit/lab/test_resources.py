@@ -66,7 +66,8 @@ def test_the_seeded_roles_are_no_more_than_intended() -> None:
         return access.is_allowed(APPS[name].object_id, action, where, data=data)
 
     assert may("connector", "Microsoft.Security/assessments/read")
-    assert not may("connector", "Microsoft.ApiManagement/service/apis/read")
+    assert may("connector", "Microsoft.ApiManagement/service/apis/read")
+    assert not may("connector", "Microsoft.ApiManagement/service/apis/write")
     assert not may("connector", "Microsoft.Insights/Telemetry/Write", security, data=True)
     assert may("playbooks", "Microsoft.ApiManagement/service/apis/write")
     assert may("playbooks", "Microsoft.SecurityInsights/incidents/write", security)

@@ -14,7 +14,7 @@ from apiward_core.tables import Table
 from apiward_playbooks.audit import AuditRow
 from apiward_playbooks.effects import AzureEffects
 from apiward_playbooks.runs import Run
-from tests.property.world import SERVICE, planned
+from tests.property.world import SERVICE, FrozenClock, planned
 
 ELSEWHERE = SERVICE.replace("service/apim", "service/apim-prod") + "/apis/payments"
 NESTED = f"{SERVICE}/providers/Microsoft.ApiManagement/service/apim-prod/apis/payments"
@@ -43,6 +43,7 @@ def _effects(sink: Sink) -> AzureEffects:
         incidents=nothing,
         findings=nothing,
         closer=nothing,
+        clock=FrozenClock(),
     )
 
 

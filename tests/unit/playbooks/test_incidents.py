@@ -1,20 +1,14 @@
-"""Which incidents are ours, what is written to them, and when one may close; against an SDK client that remembers."""
+"""Which incidents are ours, and what is written to them; against an SDK client that remembers."""
 
-import re
-from dataclasses import replace
-from html import unescape
 from typing import Any, cast
 
 import pytest
 from azure.mgmt.securityinsight.models import Entity, Incident, IncidentLabel, IncidentOwnerInfo
 
 from apiward_core.errors import ConflictError
-from apiward_core.logs import Row, TimeSpan
-from apiward_playbooks.closing import Closer
-from apiward_playbooks.findings import AlertGroup, Findings
+from apiward_playbooks.findings import AlertGroup
 from apiward_playbooks.incidents import SIGNATURE, Classification, Incidents
-from apiward_playbooks.runs import State
-from tests.property.world import START, FrozenClock, MemoryStore, planned
+from tests.property.world import START
 from tests.unit.playbooks.desk import DETAILS, FOREIGN, KEY, OURS, SERVICE, WORKSPACE, Desk, alert, received
 
 
@@ -130,119 +124,3 @@ def test_a_comment_that_must_arrive_does(desk: Desk, incidents: Incidents) -> No
     desk.comments = {f"c-{number}": SIGNATURE for number in range(20)}
     assert incidents.comment("mine", "evidence", f"{SIGNATURE} 20", always=True)
     assert "evidence" in desk.comments
-
-
-class Answers:
-    """A workspace that holds these findings, all raised by the alerts."""
-
-    def __init__(self, *findings: Row) -> None:
-        self._findings = list(findings)
-
-    def add(self, row: Row) -> None:
-        self._findings.append(row)
-
-    def query(self, kql: str, *, timespan: TimeSpan) -> list[Row]:
-        del timespan
-        return self._findings if "arg_max" in kql else [{"FindingId": row["FindingId"]} for row in self._findings]
-
-
-def finding(name: str, *, state: str = "Unhealthy", change: str = "Changed", cause: str = "") -> Row:
-    return {
-        "FindingId": name,
-        "State": state,
-        "ChangeType": change,
-        "StateCause": cause,
-        "StateChanged": START,
-        "ResourceId": f"{SERVICE}/apis/{name}",
-    }
-
-
-HEALTHY = finding("a", state="Healthy", change="Resolved")
-GONE = finding("b", change="Removed", cause="ResourceGone")
-
-
-def closer(incidents: Incidents, *findings: Row) -> Closer:
-    found = Findings(Answers(*findings), clock=FrozenClock())
-    return Closer(incidents=incidents, findings=found, store=MemoryStore(), classification=Classification())
-
-
-@pytest.mark.parametrize(
-    ("findings", "how"),
-    [
-        ([HEALTHY], "1 finding: 1 Healthy by Defender"),
-        ([GONE], "1 finding: 1 deleted with the resource"),
-        ([HEALTHY, GONE], "2 findings: 1 Healthy by Defender, 1 deleted with the resource"),
-    ],
-)
-def test_an_incident_closes_with_the_evidence_for_each_finding(
-    desk: Desk, incidents: Incidents, findings: list[Row], how: str
-) -> None:
-    desk.add("mine", rules=[OURS])
-    desk.alerts = [alert()]
-    assert closer(incidents, *findings).close_if_done("mine").may_close
-    assert (desk.stored["mine"].status, desk.stored["mine"].classification_comment) == ("Closed", how)
-    [comment] = desk.comments.values()
-    assert how in comment
-    assert [row["ResourceId"] for row in findings if row["ResourceId"] not in comment] == []
-
-
-@pytest.mark.parametrize(
-    "unsettled",
-    [
-        finding("c"),
-        finding("c", change="Removed", cause="Unexplained"),
-        finding("c", change="Removed", cause="ProducerGone"),
-        finding("c", state="Healthy", change="Removed", cause="Unexplained"),
-        finding("c", state="NotApplicable", change="Resolved"),
-    ],
-    ids=lambda row: f"{row['State']} {row['ChangeType']} {row['StateCause']}".strip(),
-)
-def test_one_unsettled_finding_keeps_an_incident_open(desk: Desk, incidents: Incidents, unsettled: Row) -> None:
-    desk.add("mine", rules=[OURS])
-    desk.alerts = [alert()]
-    verdict = closer(incidents, HEALTHY, unsettled).close_if_done("mine")
-    assert (verdict.may_close, verdict.how) == (False, "still open: 1 of 2 findings")
-    assert (desk.stored["mine"].status, desk.puts, desk.comments) == ("New", 0, {})
-
-
-def test_an_incident_without_findings_or_with_a_strange_alert_stays_open(desk: Desk, incidents: Incidents) -> None:
-    desk.add("mine", rules=[OURS])
-    desk.alerts = [alert()]
-    assert not closer(incidents).close_if_done("mine").may_close
-    desk.alerts = [alert(), alert(rules=[FOREIGN])]
-    assert closer(incidents, HEALTHY).close_if_done("mine").how == "an alert in it is not ours"
-    assert desk.stored["mine"].status == "New"
-
-
-def test_what_joins_an_incident_while_it_is_closed_keeps_it_open(desk: Desk, incidents: Incidents) -> None:
-    desk.add("mine", rules=[OURS])
-    desk.alerts = [alert()]
-    answers = Answers(HEALTHY)
-    found = Findings(answers, clock=FrozenClock())
-    tool = Closer(incidents=incidents, findings=found, store=MemoryStore(), classification=Classification())
-    desk.edits = [lambda _: answers.add(finding("late"))]
-    assert tool.close_if_done("mine").how == "still open: 1 of 2 findings"
-    assert desk.stored["mine"].status == "New"
-
-
-@pytest.mark.parametrize("state", [State.APPLYING, State.VERIFIED, State.UNVERIFIED, State.ROLLING_BACK])
-def test_a_run_that_is_not_done_keeps_its_incident_open(desk: Desk, incidents: Incidents, state: State) -> None:
-    desk.add("mine", rules=[OURS])
-    desk.alerts = [alert()]
-    store = MemoryStore()
-    _, run = planned(1)
-    store.add(replace(run, state=state, target=replace(run.target, finding_id="a")))
-    found = Findings(Answers(HEALTHY), clock=FrozenClock())
-    tool = Closer(incidents=incidents, findings=found, store=store, classification=Classification())
-    assert tool.close_if_done("mine").how == "not confirmed yet: 1 run on its findings"
-    assert desk.stored["mine"].status == "New"
-
-
-def test_the_evidence_of_hundreds_of_findings_fits_one_comment(desk: Desk, incidents: Incidents) -> None:
-    desk.add("mine", rules=[OURS])
-    desk.alerts = [alert()]
-    many = [finding(f"finding-{number}", state="Healthy", change="Resolved") for number in range(500)]
-    assert closer(incidents, *many).close_if_done("mine").may_close
-    [comment] = desk.comments.values()
-    assert 20_000 < len(comment) <= 30_000
-    assert re.search(r"<li>and \d+ more, see DefenderApiRemediation_CL</li></ul>$", unescape(comment))

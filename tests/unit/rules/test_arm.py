@@ -136,6 +136,11 @@ def test_a_function_becomes_a_saved_search_under_its_alias() -> None:
     assert FUNCTION.digest(answer) == FUNCTION.digest(properties)
 
 
+def test_a_function_with_parameters_sends_them() -> None:
+    function = KqlFunction(alias="Some", version="1.0.0", description="Some.", query="Facts_CL", parameters="N:long")
+    assert function_properties(function)["functionParameters"] == "N:long"
+
+
 def test_our_rules_are_known_by_their_ids_in_lower_case() -> None:
     names = {item.name for item in content_items() if item.kind is RULE}
     assert rule_ids(WORKSPACE) == {

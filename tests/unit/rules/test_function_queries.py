@@ -1,9 +1,13 @@
-"""The KQL functions on rows, in the lab's workspace."""
+"""The functions about findings on rows."""
+
+import json
 
 import pytest
 
-from tests.unit.rules.workspace import HOUR, NOW, Rows, row
+from apiward_core.tables import RECOMMENDATIONS, all_tables
+from tests.unit.rules.workspace import HOUR, KEY, NOW, Rows, row
 
+TYPES = "DefenderApiRecommendationTypes_CL"
 HISTORY = "ApiRecommendationHistory() | project RecordId, IngestedAt | order by RecordId asc"
 CURRENT = "ApiRecommendationCurrent() | project FindingId, Revision, State, Owner | order by FindingId asc"
 
@@ -61,3 +65,46 @@ def test_current_leaves_out_what_is_gone_and_shows_what_came_back(rows: Rows) ->
     rows.send(row("gone", Revision=2, ChangeType="Removed"), row("back", Revision=2, ChangeType="Removed"))
     rows.send(row("back", Revision=3, ChangeType="Regressed"))
     assert [(found["FindingId"], found["Revision"]) for found in rows.query(CURRENT)] == [("back", 3)]
+
+
+def test_current_keeps_every_column_of_the_table(rows: Rows) -> None:
+    rows.send(row())
+    (found,) = rows.query("ApiRecommendationCurrent()")
+    assert {column.name for column in all_tables()[RECOMMENDATIONS].columns} <= found.keys()
+
+
+def test_current_looks_up_the_newest_type_of_its_recommendation(rows: Rows) -> None:
+    for days, effort in [(0, "Low"), (2, "High"), (1, "Moderate")]:
+        newest = {"RecordId": f"type {days}", "RecommendationKey": KEY, "ImplementationEffort": effort}
+        more = {"UserImpact": "Moderate", "OwaspApi": ["API8:2023"], "Plan": "Defender CSPM"}
+        rows.send({**newest, **more}, table=TYPES, observed=NOW - days * 24 * HOUR)
+    rows.send({"RecordId": "other", "RecommendationKey": "other", "Plan": "None"}, table=TYPES)
+    rows.send(row())
+    looked_up = "ApiRecommendationCurrent() | project ImplementationEffort, UserImpact, OwaspApi, Plan"
+    (found,) = rows.query(looked_up)
+    assert json.loads(found["OwaspApi"]) == ["API8:2023"]
+    assert {**found, "OwaspApi": ""} == {
+        "ImplementationEffort": "Low",
+        "UserImpact": "Moderate",
+        "OwaspApi": "",
+        "Plan": "Defender CSPM",
+    }
+
+
+def test_current_keeps_a_finding_whose_type_is_unknown(rows: Rows) -> None:
+    rows.send(row())
+    looked_up = "FindingId, ImplementationEffort, UserImpact, OwaspApi, Plan"
+    assert rows.query(f"ApiRecommendationCurrent() | project {looked_up}") == [
+        {"FindingId": "f1", "ImplementationEffort": "", "UserImpact": "", "OwaspApi": "[]", "Plan": ""}
+    ]
+
+
+def test_types_are_the_newest_row_of_each_key(rows: Rows) -> None:
+    for days in (1, 0, 2):
+        sent = {"RecordId": f"day {days}", "RecommendationKey": KEY, "Description": f"{days} days ago"}
+        rows.send(sent, sent, table=TYPES, observed=NOW - days * 24 * HOUR)
+    rows.send({"RecordId": "b", "RecommendationKey": "b", "Description": "b"}, table=TYPES)
+    found = rows.query(
+        "ApiRecommendationTypes() | project RecommendationKey, Description | order by RecommendationKey asc"
+    )
+    assert [(one["RecommendationKey"], one["Description"]) for one in found] == [(KEY, "0 days ago"), ("b", "b")]

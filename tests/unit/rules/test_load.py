@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from apiward_core.errors import ConfigurationError
-from apiward_rules.load import load_rules, parse_rule
+from apiward_rules.load import load_folder, load_rules, parse_rule
 from apiward_rules.validate import columns_of, set_faults
 
 SHIPPED = (files("apiward_rules") / "content" / "api-recommendation-high.yaml").read_text("utf-8")
@@ -154,4 +155,23 @@ def test_the_columns_that_a_rule_relies_on() -> None:
 
 
 def test_the_shipped_rules_load() -> None:
-    assert "api-recommendation-high" in load_rules()
+    assert set(load_rules()) >= {f"api-recommendation-{severity}" for severity in ("high", "medium", "low")}
+
+
+def test_a_folder_of_rules_loads_by_the_stems_of_its_files(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(SHIPPED, "utf-8")
+    (tmp_path / "notes.txt").write_text("no rule", "utf-8")
+    assert load_folder(tmp_path) == {"mine": load_rules()["api-recommendation-high"]}
+
+
+def test_a_folder_in_which_an_id_occurs_twice_is_refused(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.yaml").write_text(SHIPPED, "utf-8")
+    with pytest.raises(ConfigurationError, match=r"Analytics rule b\.yaml: id: .* is also that of a\.yaml"):
+        load_folder(tmp_path)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "odd.yaml").write_bytes(b"\xff\xfe\xfa")
+    with pytest.raises(ConfigurationError, match="Rules cannot be read from"):
+        load_folder(tmp_path)

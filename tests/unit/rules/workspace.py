@@ -1,18 +1,14 @@
-"""The lab's workspace with our table and functions, and rows as the connector writes them."""
+"""Our tables and functions in the local KQL engine, and rows as the connector writes them."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from apiward.local_kql import LocalKql
+from apiward_core.kql_engine import Arrival, Row
 from apiward_core.tables import RECOMMENDATIONS, all_tables
 from apiward_lab.loganalytics import Workspace
-from apiward_lab.loganalytics.columns import Column
-from apiward_lab.loganalytics.model import WorkspaceModel
-from apiward_lab.loganalytics.saved_searches import parse_saved_search
-from apiward_lab.loganalytics.schema import Table
-from apiward_lab.loganalytics.timespans import Window
-from apiward_rules.arm import function_properties
-from apiward_rules.functions import load_functions
+from apiward_rules.functions import function_schemas
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -53,29 +49,24 @@ def row(finding: str = "f1", *, service: str = "contoso", **changes: Any) -> dic
     return {"RecordId": f"{facts['FindingId']}/{facts['Revision']}/{facts['ChangeType']}", **facts}
 
 
-def recommendations_table() -> Table:
-    """Our table as the lab has it."""
-    table = all_tables()[RECOMMENDATIONS]
-    return Table(table.name, tuple(Column(column.name, column.type) for column in table.columns))
-
-
 class Rows:
-    """A workspace to send rows to and run queries on."""
+    """Rows of our tables, and queries over them with our functions."""
 
     def __init__(self) -> None:
-        self._model = WorkspaceModel(SEED)
-        self._table = recommendations_table()
-        self._model.put_table(self._table)
-        for alias, function in load_functions().items():
-            body = {"properties": function_properties(function)}
-            self._model.put_search(parse_saved_search(alias, body, "etag", None))
+        self._engine = LocalKql(all_tables(), function_schemas())
+        self._arrivals: list[Arrival] = []
 
-    def send(self, *rows: Mapping[str, Any], observed: datetime = NOW, arrived: datetime | None = None) -> None:
+    def send(
+        self,
+        *rows: Mapping[str, Any],
+        table: str = RECOMMENDATIONS,
+        observed: datetime = NOW,
+        arrived: datetime | None = None,
+    ) -> None:
         """Rows that the connector observed at one time and that arrived at another (the same unless said)."""
         stamped = [{"TimeGenerated": observed.isoformat(), **row} for row in rows]
-        self._model.insert(self._table, stamped, arrived or observed)
+        self._arrivals.append(Arrival(table, stamped, arrived or observed))
 
-    def query(self, kql: str, *, now: datetime = NOW, period: timedelta | None = None) -> list[dict[str, Any]]:
+    def query(self, kql: str, *, now: datetime = NOW, period: timedelta | None = None) -> list[Row]:
         """The rows of a query at `now`, over `period` before it."""
-        window = Window(now - period, now) if period else None
-        return self._model.query(kql, now=now, window=window).records()
+        return self._engine.query(kql, self._arrivals, now=now, period=period)

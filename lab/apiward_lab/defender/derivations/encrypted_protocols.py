@@ -1,6 +1,7 @@
 """API Management APIs should use only encrypted protocols."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from apiward_lab.defender.definition import Definition, Verdict
 from apiward_lab.estate import Estate
@@ -25,7 +26,7 @@ class EncryptedProtocols:
         techniques=("Network Sniffing",),
     )
 
-    def verdicts(self, estate: Estate) -> Iterator[Verdict]:
+    def verdicts(self, estate: Estate, _now: datetime) -> Iterator[Verdict]:
         """One verdict for each API and revision."""
         for service, api in estate.apis():
             yield Verdict(service.api_id(api), is_healthy=_UNENCRYPTED.isdisjoint(api.protocols))

@@ -1,6 +1,7 @@
 """Management ports should be closed on your virtual machines."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from apiward_lab.defender.definition import Definition, Verdict
 from apiward_lab.estate import Estate
@@ -20,7 +21,7 @@ class ManagementPorts:
         threats=("accountBreach",),
     )
 
-    def verdicts(self, estate: Estate) -> Iterator[Verdict]:
+    def verdicts(self, estate: Estate, _now: datetime) -> Iterator[Verdict]:
         """One verdict for each virtual machine."""
         for machine in estate.machines:
             yield Verdict(machine.resource_id, is_healthy=machine.management_ports_closed)

@@ -1,6 +1,7 @@
 """Storage account public access should be disallowed."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from apiward_lab.defender.definition import Definition, Verdict
 from apiward_lab.estate import Estate
@@ -20,7 +21,7 @@ class PublicBlobs:
         threats=("dataExfiltration",),
     )
 
-    def verdicts(self, estate: Estate) -> Iterator[Verdict]:
+    def verdicts(self, estate: Estate, _now: datetime) -> Iterator[Verdict]:
         """One verdict for each storage account."""
         for account in estate.storage_accounts:
             yield Verdict(account.resource_id, is_healthy=not account.allow_public_blobs)

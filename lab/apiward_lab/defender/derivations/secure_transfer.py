@@ -1,6 +1,7 @@
 """Secure transfer to storage accounts should be enabled."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from apiward_lab.defender.definition import Definition, Verdict
 from apiward_lab.estate import Estate
@@ -20,7 +21,7 @@ class SecureTransfer:
         threats=("dataExfiltration", "dataSpillage"),
     )
 
-    def verdicts(self, estate: Estate) -> Iterator[Verdict]:
+    def verdicts(self, estate: Estate, _now: datetime) -> Iterator[Verdict]:
         """One verdict for each storage account."""
         for account in estate.storage_accounts:
             yield Verdict(account.resource_id, is_healthy=account.https_only)

@@ -1,6 +1,7 @@
 """API Management services should use a virtual network."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from apiward_lab.defender.definition import Definition, Verdict
 from apiward_lab.estate import Estate
@@ -23,7 +24,7 @@ class VirtualNetwork:
         tactics=("Initial Access",),
     )
 
-    def verdicts(self, estate: Estate) -> Iterator[Verdict]:
+    def verdicts(self, estate: Estate, _now: datetime) -> Iterator[Verdict]:
         """One verdict for each service."""
         for service in estate.services:
             yield Verdict(service.resource_id, is_healthy=service.virtual_network_type != "None")

@@ -1,0 +1,119 @@
+"""Whether a resource still exists, asked of Azure Resource Manager."""
+
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, Generic, Protocol, TypeVar
+
+from azure.core.exceptions import HttpResponseError
+
+from apiward_core.arm_id import ArmId
+from apiward_core.errors import ApiwardError, IncompleteError, MissingError, ThrottledError, TransientError
+
+# Functions are not among them: the GET of one answers 404, too, when the host of its site does not run.
+_API_VERSIONS = {
+    "microsoft.resources/resourcegroups": "2024-07-01",
+    "microsoft.apimanagement/service": "2024-05-01",
+    "microsoft.apimanagement/service/apis": "2024-05-01",
+    "microsoft.apimanagement/service/apis/operations": "2024-05-01",
+    "microsoft.apimanagement/service/backends": "2024-05-01",
+    "microsoft.apimanagement/service/namedvalues": "2024-05-01",
+    "microsoft.apimanagement/service/subscriptions": "2024-05-01",
+    "microsoft.web/sites": "2024-04-01",
+}
+# A 404 may also say that the cloud lacks the type or the api-version, or come from a proxy.
+_GONE = {"ResourceNotFound", "ResourceGroupNotFound"}
+
+Key = TypeVar("Key", bound=Hashable)
+Answer = TypeVar("Answer")
+
+
+class Arm(Protocol):
+    """Reads resources."""
+
+    def get(self, path: str, *, api_version: str) -> Any:
+        """The resource at `path`. Raises the errors of `apiward_core.errors`, MissingError when there is none."""
+        ...
+
+
+class Once(Generic[Key, Answer]):
+    """Asks once for each key and gives the same answer, or raises the same error, from then on."""
+
+    def __init__(self, ask: Callable[[Key], Answer]) -> None:
+        self._ask = ask
+        self._answers: dict[Key, Answer] = {}
+        self._errors: dict[Key, ApiwardError] = {}
+
+    def __call__(self, key: Key) -> Answer:
+        if key in self._errors:
+            raise self._errors[key].with_traceback(None)
+        if key not in self._answers:
+            try:
+                self._answers[key] = self._ask(key)
+            except ApiwardError as error:
+                self._errors[key] = error
+                raise
+        return self._answers[key]
+
+
+class Existence:
+    """Looks resources up for one run, each no more than once and `max_reads` in all.
+
+    It reads from the resource group inwards: a thousand operations of a deleted service cost two reads.
+    """
+
+    def __init__(self, arm: Arm, *, max_reads: int = 500) -> None:
+        self._arm = arm
+        self._max_reads = max_reads
+        self._reads = 0
+        self._trouble: ApiwardError | None = None
+        self._exists = Once(self._look)
+
+    def is_gone(self, resource_id: str) -> bool:
+        """Whether the resource is proven to be gone: it, or what holds it, is missing in a place that can be read.
+
+        False when it is there, and when its type is one that cannot be looked up. The subscription counts as there.
+        Raises the errors of `apiward_core.errors` when nothing is proven, IncompleteError beyond `max_reads`.
+        """
+        for resource in _lineage(ArmId.parse(resource_id)):
+            if resource.type.lower() not in _API_VERSIONS:
+                return False
+            if not self._exists(resource):
+                return True
+        return False
+
+    def _look(self, resource: ArmId) -> bool:
+        if self._trouble is not None:
+            raise self._trouble.with_traceback(None)
+        if self._reads == self._max_reads:
+            raise IncompleteError(
+                f"{resource} was not looked up: {self._max_reads} resources were looked up in this run.",
+                remedy="See in the portal whether it still exists.",
+            )
+        self._reads += 1
+        try:
+            self._arm.get(resource.text, api_version=_API_VERSIONS[resource.type.lower()])
+        except MissingError as error:
+            if _code(error) in _GONE:
+                return False
+            raise
+        except (ThrottledError, TransientError) as error:  # the client has tried many times: do not ask on
+            self._trouble = error
+            raise
+        return True
+
+
+def _lineage(resource: ArmId) -> Iterator[ArmId]:
+    """The resource group, the top-level resource, what is in it, and so on down to `resource`."""
+    text = f"/subscriptions/{resource.subscription_id}"
+    if resource.resource_group:
+        text += f"/resourceGroups/{resource.resource_group}"
+        yield ArmId.parse(text)
+    for namespace, pairs in resource.providers:
+        text += f"/providers/{namespace}"
+        for kind, name in pairs:
+            text += f"/{kind}/{name}"
+            yield ArmId.parse(text)
+
+
+def _code(error: MissingError) -> str:
+    cause = error.__cause__
+    return (cause.error.code or "") if isinstance(cause, HttpResponseError) and cause.error else ""

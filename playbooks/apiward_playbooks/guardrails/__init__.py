@@ -1,0 +1,1 @@
+"""Written limits: what may be changed, how, when, how often and with whose consent. They fail closed."""

@@ -1,0 +1,304 @@
+"""Why a finding that is absent has gone: only what is proven is said."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from azure.core.pipeline.transport import HttpRequest
+
+from apiward_connector.delta import Explain
+from apiward_connector.existence import Existence
+from apiward_connector.explain import PRODUCER_GONE, RESOURCE_GONE, UNEXPLAINED, Explainer
+from apiward_connector.finding import Finding
+from apiward_connector.sources.paging import Page
+from apiward_connector.sources.plans import Plan, Plans
+from apiward_core.arm import ArmClient
+from apiward_core.catalogue import load_catalogue
+from apiward_core.errors import AccessError
+from tests.unit.connector.samples import SERVICE, SUBSCRIPTION, assessment, finding
+from tests.unit.connector.transport import Answer, Credential, Replies
+
+ARM = "https://management.azure.com"
+GROUP = SERVICE.partition("/providers/")[0]
+API = f"{SERVICE}/apis/echo"
+SITE = f"{GROUP}/providers/Microsoft.Web/sites/shop"
+ENDPOINT = "apim-endpoint-authenticated"
+IN_SITE = "func-endpoint-authenticated"
+
+APIS_ON = Plan("Api", enabled=True)
+CSPM_ON = Plan("CloudPosture", enabled=True)
+POSTURE_ON = replace(CSPM_ON, extensions=frozenset({"apiposture"}))
+
+GONE = (404, {"error": {"code": "ResourceNotFound", "message": "not found"}})
+GROUP_GONE = (404, {"error": {"code": "ResourceGroupNotFound", "message": "not found"}})
+REFUSED = (403, {"error": {"code": "AuthorizationFailed", "message": "no role"}})
+THROTTLED = (429, {"error": {"code": "TooManyRequests", "message": "slow down"}})
+FAILED = (500, {"error": {"code": "Internal", "message": "oops"}})
+
+
+class Web(Replies):
+    """Azure in which every resource exists but those of `answers`, whose keys are ids in any case."""
+
+    def __init__(self, answers: Mapping[str, tuple[int, Any]]) -> None:
+        super().__init__()
+        self._answers = {resource.lower(): answer for resource, answer in answers.items()}
+
+    def send(self, request: HttpRequest, **kwargs: Any) -> Answer:
+        path = request.url.removeprefix(ARM).partition("?")[0]
+        self._replies.append(self._answers.get(path.lower(), (200, {})))
+        return super().send(request, **kwargs)
+
+    @property
+    def asked(self) -> list[str]:
+        return [request.url.removeprefix(ARM).partition("?")[0].lower() for request in self.requests]
+
+
+@dataclass
+class Defender:
+    """The plans and the onboarded APIs of every subscription; each read is counted."""
+
+    on: tuple[Plan, ...] = (APIS_ON, POSTURE_ON)
+    onboarded: tuple[Any, ...] = ("echo",)
+    refuses: bool = False
+    reads: list[str] = field(default_factory=list)
+
+    def load(self, subscription_id: str) -> Plans:
+        self._read(f"plans of {subscription_id}")
+        return Plans({plan.name.lower(): plan for plan in self.on})
+
+    def pages(self, subscription_id: str) -> Iterator[Page]:
+        self._read(f"collections of {subscription_id}")
+        yield [{"id": f"{SERVICE}/providers/Microsoft.Security/apiCollections/{name}"} for name in self.onboarded]
+
+    def _read(self, what: str) -> None:
+        self.reads.append(what)
+        if self.refuses:
+            raise AccessError("No role.", remedy="Grant it.")
+
+
+def explainer(web: Web, defender: Defender | None = None, *, max_reads: int = 500) -> Explainer:
+    arm = ArmClient(
+        Credential(), base_url=ARM, credential_scopes=[f"{ARM}/.default"], user_agent="x", transport=web, retry_total=0
+    )
+    there = defender or Defender()
+    existence = Existence(arm, max_reads=max_reads)
+    return Explainer(existence=existence, plans=there, collections=there, catalogue=load_catalogue())
+
+
+def absent(resource: str = API, recommendation: str = "apim-encrypted-protocols") -> Finding:
+    return replace(finding(assessment(resource)), recommendation=recommendation)
+
+
+def operation(name: str = "get", api: str = "echo") -> Finding:
+    return absent(f"{SERVICE}/apis/{api}/operations/{name}", ENDPOINT)
+
+
+@pytest.mark.parametrize(
+    ("answers", "reads"),
+    [
+        ({API: GONE}, [GROUP, SERVICE, API]),
+        ({SERVICE: GONE}, [GROUP, SERVICE]),
+        ({GROUP: GROUP_GONE}, [GROUP]),
+    ],
+    ids=["the API", "its service", "its resource group"],
+)
+def test_a_resource_is_gone_when_it_or_what_holds_it_is_missing(
+    answers: Mapping[str, tuple[int, Any]], reads: list[str]
+) -> None:
+    web = Web(answers)
+    explain: Explain = explainer(web)
+    assert explain(absent()) == RESOURCE_GONE
+    assert web.asked == [resource.lower() for resource in reads]
+
+
+def test_a_thousand_findings_of_a_deleted_service_cost_two_reads() -> None:
+    web = Web({SERVICE: GONE})
+    explain = explainer(web)
+    assert {explain(operation(str(number))) for number in range(1000)} == {RESOURCE_GONE}
+    assert len(web.asked) == 2
+
+
+@pytest.mark.parametrize("resource", [API, SERVICE, GROUP])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        REFUSED,
+        (401, {"error": {"code": "ExpiredAuthenticationToken", "message": "expired"}}),
+        THROTTLED,
+        FAILED,
+        (404, b"<html>proxy</html>"),
+        (404, {"error": {"code": "InvalidResourceType", "message": "not for this api-version"}}),
+        (404, {"error": {"code": "SubscriptionNotFound", "message": "another tenant"}}),
+        (200, b'{"id": '),
+    ],
+    ids=["403", "401", "429", "500", "404 of a proxy", "unknown api-version", "unknown subscription", "cut"],
+)
+def test_nothing_but_a_proper_404_proves_that_a_resource_is_gone(resource: str, answer: tuple[int, Any]) -> None:
+    explain = explainer(Web({resource: answer}))
+    assert explain(absent()) == UNEXPLAINED
+    [gap] = explain.gaps
+    assert SUBSCRIPTION in gap.what
+    assert gap.why
+
+
+def test_a_resource_that_is_there_explains_nothing() -> None:
+    explain = explainer(Web({}))
+    assert explain(absent()) == UNEXPLAINED
+    assert explain.gaps == ()
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        f"{SERVICE}/tenant/access",
+        f"{SITE}/functions/order",
+        f"{GROUP}/providers/Contoso.Own/things/one",
+        f"{SERVICE}/providers/Microsoft.Security/apiCollections/echo",
+        f"/subscriptions/{SUBSCRIPTION}",
+    ],
+    ids=["tenant access", "function", "unknown type", "extension", "subscription"],
+)
+def test_types_whose_404_proves_nothing_are_not_looked_up(resource: str) -> None:
+    web = Web({resource: GONE})
+    assert explainer(web)(absent(resource)) == UNEXPLAINED
+    assert resource.lower() not in web.asked
+
+
+def test_what_is_in_a_site_goes_with_it() -> None:
+    assert explainer(Web({SITE: GONE}))(absent(f"{SITE}/functions/order", IN_SITE)) == RESOURCE_GONE
+
+
+def test_a_name_that_could_lead_a_request_elsewhere_is_not_asked_for() -> None:
+    web = Web({})
+    explain = explainer(web)
+    assert explain(absent(f"{SERVICE}/apis/a%2Fb")) == UNEXPLAINED
+    assert web.asked == []
+    assert "%" in explain.gaps[0].why
+
+
+@pytest.mark.parametrize(
+    ("one", "api_version"),
+    [(GROUP, "2024-07-01"), (SERVICE, "2024-05-01"), (API, "2024-05-01"), (SITE, "2024-04-01")],
+    ids=["group", "service", "API", "site"],
+)
+def test_each_type_is_read_at_its_api_version(one: str, api_version: str) -> None:
+    web = Web({})
+    explainer(web)(absent(one))
+    assert web.requests[-1].url.lower() == f"{ARM}{one.lower()}?api-version={api_version}"
+
+
+@pytest.mark.parametrize("answer", [THROTTLED, FAILED], ids=["429", "500"])
+def test_throttling_and_failures_end_the_reads_of_the_run(answer: tuple[int, Any]) -> None:
+    web = Web({API: answer})
+    explain = explainer(web)
+    explain(absent())
+    before = len(web.asked)
+    assert explain(absent(f"{SERVICE}/apis/other")) == UNEXPLAINED
+    assert len(web.asked) == before
+
+
+def test_a_refusal_of_one_service_leaves_the_others_to_be_read() -> None:
+    other = f"{GROUP}/providers/Microsoft.ApiManagement/service/other"
+    web = Web({SERVICE: REFUSED, other: GONE})
+    explain = explainer(web)
+    assert [explain(absent()), explain(operation()), explain(absent(f"{other}/apis/echo"))] == [
+        UNEXPLAINED,
+        UNEXPLAINED,
+        RESOURCE_GONE,
+    ]
+    assert web.asked.count(SERVICE.lower()) == 1
+
+
+def test_a_run_reads_no_more_than_it_may() -> None:
+    apis = [f"{SERVICE}/apis/{number}" for number in range(4)]
+    web = Web(dict.fromkeys(apis, GONE))
+    explain = explainer(web, max_reads=4)
+    assert [explain(absent(api)) for api in apis] == [RESOURCE_GONE, RESOURCE_GONE, UNEXPLAINED, UNEXPLAINED]
+    assert len(web.asked) == 4
+    assert "4 resources were looked up" in explain.gaps[0].why
+
+
+@pytest.mark.parametrize(
+    ("lost", "on", "cause"),
+    [
+        (operation(), (), PRODUCER_GONE),
+        (operation(), (CSPM_ON,), PRODUCER_GONE),
+        (operation(), (POSTURE_ON,), UNEXPLAINED),
+        (absent(recommendation="apim-api-onboarded"), (POSTURE_ON,), PRODUCER_GONE),
+        (absent(SITE, IN_SITE), (APIS_ON, CSPM_ON), PRODUCER_GONE),
+        (absent(SITE, IN_SITE), (POSTURE_ON,), UNEXPLAINED),
+        (absent(), (), UNEXPLAINED),
+        (absent(recommendation="uncatalogued"), (), UNEXPLAINED),
+    ],
+    ids=[
+        "endpoint, no plan",
+        "endpoint, CSPM without API posture",
+        "endpoint, API posture",
+        "onboarding, API posture",
+        "function, CSPM without API posture",
+        "function, API posture",
+        "policy, no plan",
+        "uncatalogued, no plan",
+    ],
+)
+def test_a_producer_is_gone_when_none_of_its_plans_is_on(lost: Finding, on: tuple[Plan, ...], cause: str) -> None:
+    assert explainer(Web({}), Defender(on=on))(lost) == cause
+
+
+@pytest.mark.parametrize(
+    ("lost", "on", "cause"),
+    [
+        (operation(api="other"), (APIS_ON,), PRODUCER_GONE),
+        (operation(api="ECHO"), (APIS_ON,), UNEXPLAINED),
+        (operation(api="other"), (APIS_ON, POSTURE_ON), UNEXPLAINED),
+        (absent(f"{SERVICE}/apis/other", "apim-api-onboarded"), (APIS_ON,), UNEXPLAINED),
+    ],
+    ids=["off-boarded", "onboarded", "off-boarded, API posture", "never onboarded"],
+)
+def test_an_endpoint_loses_its_producer_when_its_api_is_offboarded(
+    lost: Finding, on: tuple[Plan, ...], cause: str
+) -> None:
+    assert explainer(Web({}), Defender(on=on))(lost) == cause
+
+
+def test_a_resource_that_is_gone_is_gone_whatever_the_plan_does() -> None:
+    assert explainer(Web({API: GONE}), Defender(on=()))(operation()) == RESOURCE_GONE
+
+
+def test_a_plan_that_is_off_explains_even_where_the_resource_cannot_be_read() -> None:
+    assert explainer(Web({SERVICE: REFUSED}), Defender(on=()))(operation()) == PRODUCER_GONE
+
+
+@pytest.mark.parametrize(
+    ("defender", "reads"),
+    [
+        (Defender(on=(APIS_ON,)), [f"plans of {SUBSCRIPTION}", f"collections of {SUBSCRIPTION}"]),
+        (Defender(refuses=True), [f"plans of {SUBSCRIPTION}"]),
+    ],
+    ids=["answered", "refused"],
+)
+def test_defender_is_asked_once_for_a_subscription(defender: Defender, reads: list[str]) -> None:
+    explain = explainer(Web({}), defender)
+    for number in range(3):
+        explain(operation(str(number)))
+    assert defender.reads == reads
+
+
+@pytest.mark.parametrize(
+    ("defender", "why"),
+    [
+        (Defender(refuses=True), "No role"),
+        (Defender(on=(APIS_ON,), onboarded=("other", "\x01")), "no ARM id"),
+    ],
+    ids=["plans refused", "a collection that cannot be read"],
+)
+def test_what_defender_does_not_tell_is_unexplained(defender: Defender, why: str) -> None:
+    explain = explainer(Web({}), defender)
+    assert explain(operation()) == UNEXPLAINED
+    assert why in explain.gaps[0].why
+
+
+def test_every_plan_of_the_catalogue_is_understood() -> None:
+    explain: Callable[[Finding], str] = explainer(Web({}), Defender(on=()))
+    assert {explain(absent(SERVICE, item.slug)) for item in load_catalogue()} == {PRODUCER_GONE, UNEXPLAINED}

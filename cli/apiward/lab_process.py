@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.error import URLError
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from apiward_core.errors import ConfigurationError, TransientError
+from apiward_core.errors import ConfigurationError, RejectedDataError, TransientError
 from apiward_core.files import private_file
 from apiward_core.settings import Settings, explicit_settings
 
@@ -106,7 +106,13 @@ class LabHandle:
             trust = ssl.create_default_context(cafile=self.descriptor["ca_bundle"])
             with urlopen(request, timeout=120, context=trust) as answer:  # noqa: S310
                 found: Mapping[str, Any] = json.load(answer)
-        except (URLError, OSError) as error:
+        except HTTPError as refusal:
+            with refusal:
+                raise RejectedDataError(
+                    f"The lab refused {method} {path} with {refusal.code}: {refusal.read(2000).decode()}",
+                    remedy="If it is a lab of another version, stop it, and start one with: apiward lab up",
+                ) from refusal
+        except OSError as error:
             raise TransientError(
                 f"The lab at {self.descriptor['base_url']} does not answer.", remedy="Start it with: apiward lab up"
             ) from error
@@ -131,7 +137,11 @@ class LabProcess:
         self._process = subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
             self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
         )  # a session of its own, so that Ctrl-C is told to us alone
-        line = self._process.stdout.readline() if self._process.stdout else ""
+        try:
+            line = self._process.stdout.readline() if self._process.stdout else ""
+        except BaseException:
+            self._end()
+            raise
         if not line:
             self._end()
             raise TransientError(
@@ -155,11 +165,12 @@ class LabProcess:
         self._end()
 
     def _end(self) -> None:
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                stream.close()
+        if self._process.stdin:
+            self._process.stdin.close()
         try:
             self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             self._process.terminate()
             self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()  # not before: it may still be starting, and print its descriptor

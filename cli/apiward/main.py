@@ -1,54 +1,22 @@
 """The `apiward` command."""
 
-import logging
 import signal
 import sys
-from typing import Annotated
-
-import typer
-
-from apiward import console
-from apiward.commands import content, findings, incidents, infra, ingest, lab, remediate, rules, workbook
-from apiward.demo import demo
-from apiward_core.clients import USER_AGENT
-from apiward_core.errors import ApiwardError
-
-app = typer.Typer(
-    name="apiward",
-    help="API security posture from Microsoft Defender for Cloud as a closed loop in Microsoft Sentinel.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.command()(demo)
-for name, group in (
-    ("lab", lab.app),
-    ("infra", infra.app),
-    ("rules", rules.app),
-    ("content", content.app),
-    ("ingest", ingest.app),
-    ("findings", findings.app),
-    ("incidents", incidents.app),
-    ("remediate", remediate.app),
-    ("workbook", workbook.app),
-):
-    app.add_typer(group, name=name)
-
-
-@app.callback(invoke_without_command=True)
-def main(version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False) -> None:
-    """Print the version when asked to."""
-    if version:
-        console.say(USER_AGENT.replace("/", " "))
-        raise typer.Exit
+from types import FrameType
 
 
 def run() -> None:
-    """Run the command line; an error of ours is told in two lines and sets the exit code."""
-    logging.basicConfig(handlers=[logging.NullHandler()])  # what the SDKs log of a failure, the error says again
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # leave through the context managers
+    """Run the command line. A signal ends it through its context managers, so that nothing is left behind."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # under nohup, the end of the terminal is to be ignored
+            signal.signal(number, _leave)
     try:
-        app()
-    except ApiwardError as error:
-        console.complain(error)
-        sys.exit(error.exit_code)
+        from apiward.program import main  # noqa: PLC0415 - loading takes long enough for a Ctrl-C to come
+
+        main()
+    except KeyboardInterrupt:
+        _leave(signal.SIGINT, None)
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)

@@ -135,7 +135,9 @@ def _from_status(error: HttpResponseError, status: int, doing: str) -> ApiwardEr
     if status == 401:  # noqa: PLR2004
         return AccessError(said, remedy=_SIGN_IN)
     if status == 403:  # noqa: PLR2004
-        return AccessError(said, remedy="Grant the identity the role that the message names, at that scope.")
+        return AccessError(
+            said, remedy="Give the identity a role that allows this there; docs/permissions.md lists them."
+        )
     if status == 404:  # noqa: PLR2004
         return MissingError(said, remedy="Check the name and the scope; it may have been deleted.")
     if status in (409, 412):

@@ -14,13 +14,18 @@ import orjson
 from azure.core.exceptions import HttpResponseError
 from azure.monitor.ingestion import LogsIngestionClient
 
-from apiward_core.errors import ApiwardError, RejectedDataError, azure_errors
+from apiward_core.errors import AccessError, ApiwardError, RejectedDataError, azure_errors
 from apiward_core.tables import Table
 
 MAX_BODY = 1_048_576
 MAX_FIELD = 65_536
 CUT_MARKER = "...[cut by apiward]"
+_FORBIDDEN = 403
 _TOO_LARGE = 413
+_NO_ROLE = (  # the service's own words name neither role nor scope
+    "Grant the identity Monitoring Metrics Publisher on the data collection rule: apiward infra deploy --publisher "
+    "OBJECT_ID. A new role may take half an hour to be felt."
+)
 _REFUSED = (
     "Check dcr_immutable_id and ingestion_endpoint. If both are right, the rule does not fit the table: "
     "run apiward infra deploy again."
@@ -88,8 +93,12 @@ class WorkspaceSink:
         try:
             with azure_errors(f"sending {len(batch)} rows to {table.name}"):
                 self._client.upload(self._rule, table.stream, body)
+        except AccessError as error:
+            if _status(error) != _FORBIDDEN:
+                raise
+            raise AccessError(error.message, remedy=_NO_ROLE) from error.__cause__
         except RejectedDataError as error:
-            if not _is_too_large(error):
+            if _status(error) != _TOO_LARGE:
                 raise type(error)(error.message, remedy=_REFUSED) from error.__cause__
             self._bisect(table, batch, report, error)
         else:
@@ -144,6 +153,6 @@ def pack(rows: Iterable[bytes], *, limit: int = MAX_BODY) -> Iterator[list[bytes
         yield batch
 
 
-def _is_too_large(error: ApiwardError) -> bool:
+def _status(error: ApiwardError) -> int | None:
     cause = error.__cause__
-    return isinstance(cause, HttpResponseError) and cause.status_code == _TOO_LARGE
+    return cause.status_code if isinstance(cause, HttpResponseError) else None

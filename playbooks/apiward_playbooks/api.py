@@ -156,11 +156,10 @@ class Playbooks:
         approved: it is blocked, it expired, or not by this person, or not without a ticket.
         """
         now = self._clock.now()
-        said = f"{ticket} {why}".strip()
 
         def decide(run: Run) -> Run:
-            decided = transitions.approved(run, by=by, why=said, plan_hash_seen=plan_hash, now=now)
-            self._guard.require_approver(run, by=by, ticket=ticket)
+            decided = transitions.approved(run, by=by, why=why, ticket=ticket, plan_hash_seen=plan_hash, now=now)
+            self._guard.require_approver(decided)
             return decided
 
         self._engine.transition(run_id, decide)

@@ -55,10 +55,11 @@ class Closer:
         groups = self._incidents.groups(incident)
         if groups is None:
             return Verdict(False, "an alert in it is not ours")
-        found = tuple(self._findings.raised_by(groups).values())
-        if not found:
-            return Verdict(False, "the workspace has no findings for its alerts")
+        by_alert = self._findings.raised_by(groups)
+        found = tuple({finding_id: state for alert in by_alert for finding_id, state in alert.items()}.values())
         runs = self._runs_on([finding for finding in found if finding.change_type != "Removed"])
+        if not found or not all(by_alert):
+            return Verdict(False, "the workspace has no findings for one of its alerts", found, runs)
         unsettled = [finding for finding in found if not _is_settled(finding, runs)]
         try:
             # what is gone without a reason is no risk that anybody could have accepted
@@ -74,14 +75,13 @@ class Closer:
         return Verdict(True, _how(found, risks), found, runs, risks)
 
     def close_if_done(self, incident: str) -> Verdict:
-        """Comment with the evidence and close the incident, if it may close."""
+        """Comment with the evidence and close the incident, if it may close and is not closed."""
         verdict = self.judge(incident)
-        if not verdict.may_close:
+        if not verdict.may_close or self._incidents.get(incident).status == "Closed":
             return verdict
-        confirmed = [run for run in verdict.runs if run.state == State.CONFIRMED]
-        message = comments.closing(verdict.findings, confirmed, verdict.risks, verdict.how)
-        settled = sorted(finding.finding_id for finding in verdict.findings)
-        self._incidents.comment(incident, comments.comment_id(incident, "settled", *settled), message, always=True)
+        fixes = [run for finding in verdict.findings for run in verdict.runs if _fixed(run, finding)]
+        message = comments.closing(verdict.findings, fixes, verdict.risks, verdict.how)
+        self._incidents.comment(incident, comments.comment_id(incident, "settled", message), message, always=True)
         closed = self._incidents.close(
             incident, self._classification, verdict.how, may_close=lambda: self.judge(incident).may_close
         )
@@ -117,7 +117,7 @@ class Closer:
             for group in self._incidents.groups(incident.name) or []
             if group.recommendation_key == target.recommendation_key and group.service_id in ("*", target.service_id)
         ]
-        return target.finding_id in self._findings.raised_by(groups)
+        return any(target.finding_id in alert for alert in self._findings.raised_by(groups))
 
 
 def _is_settled(finding: FindingState, runs: Iterable[Run]) -> bool:
@@ -127,12 +127,22 @@ def _is_settled(finding: FindingState, runs: Iterable[Run]) -> bool:
 
 
 def _was_undone_since(finding: FindingState, runs: Iterable[Run]) -> bool:
-    """Whether our last run on the finding was rolled back after Defender's verdict, or nobody knows when that was."""
+    """Whether a run on it was undone after Defender's verdict, or at no known time, and no later run fixed it."""
     mine = [run for run in runs if run.target.finding_id == finding.finding_id]
-    last = max(mine, key=lambda run: run.created_at, default=None)
-    if last is None or last.state is not State.ROLLED_BACK:
+    undone = max((run.rolled_back_at for run in mine), default="")
+    fixed = max((run.confirmed_at for run in mine if not run.rolled_back_at), default="")
+    if undone <= fixed:
         return False
-    return finding.changed_at is None or finding.changed_at <= parse_timestamp(last.rolled_back_at)
+    return finding.changed_at is None or finding.changed_at <= parse_timestamp(undone)
+
+
+def _fixed(run: Run, finding: FindingState) -> bool:
+    """Whether the run made the finding Healthy; one that ended with another incident did, if it stayed so since."""
+    if run.target.finding_id != finding.finding_id or run.state not in (State.CONFIRMED, State.CLOSED):
+        return False
+    if run.state is State.CONFIRMED:
+        return True
+    return finding.changed_at is not None and finding.changed_at <= parse_timestamp(run.confirmed_at)
 
 
 def _how(findings: tuple[FindingState, ...], risks: Mapping[str, AcceptedRisk]) -> str:

@@ -119,4 +119,4 @@ def _evidence(finding: FindingState, run: Run | None) -> Markup:
 
 
 def _reference(run: Run) -> str:
-    return f"{SIGNATURE} {run.id}, plan {run.plan_hash[:12]}, audit head {run.audit_head[:12]}"
+    return f"{SIGNATURE} {run.id}, plan {run.plan_hash[:12]}, audit head {run.audit_head}"

@@ -64,6 +64,12 @@ class AzureEffects:
         allowed = resource.require_within(self._scopes)
         return remediation.plan(self._clients, allowed, self._clock.now()), remediation
 
+    def require_allowed(self, run: Run) -> None:
+        """Nothing, while every resource of the run is in scope, and its recommendation is one that is remediated."""
+        self._remediation(run)
+        for change in run.plan.changes:
+            self._allowed(change.resource_id)
+
     def observe(self, run: Run, change: Change) -> Observed:
         """Read the touched keys of a change."""
         self._allowed(change.resource_id)

@@ -32,6 +32,10 @@ class Settled:
 class Effects(Sender, Protocol):
     """Everything that a run does outside its record."""
 
+    def require_allowed(self, run: Run) -> None:
+        """Nothing, while all that the run changes is within reach. Raises GuardrailError otherwise."""
+        ...
+
     def observe(self, run: Run, change: Change) -> Observed:
         """Read the touched keys of a change."""
         ...
@@ -114,7 +118,7 @@ class Engine:
                 if after is run:
                     return run
                 self._store.save(self._with_comment(run, after), etag)
-                if after.state == State.UNVERIFIED:  # looked at again by the next call, not at once
+                if after.state == State.UNVERIFIED or after.held:  # looked at again by the next call, not at once
                     return self.deliver(run_id)
             except ConflictError:
                 conflicts += 1
@@ -144,6 +148,7 @@ class Engine:
 
     def _begin(self, run: Run) -> Run:
         try:
+            self._effects.require_allowed(run)
             self._gate.permit(run, 0, back=False)
         except GuardrailError as error:
             return transitions.held(run, str(error), self._clock.now())

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from apiward_core.clock import Clock
 from apiward_core.errors import MissingError, RejectedDataError
 from apiward_core.kql import bind
-from apiward_core.logs import LogReader, Row
+from apiward_core.logs import LogReader, Row, TimeSpan
 from apiward_playbooks.runs import Target
 
 _CURRENT_WINDOW = timedelta(days=3)  # a daily Snapshot row keeps each current finding inside it
@@ -21,6 +21,7 @@ ApiRecommendationHistory()
 | where RecommendationKey == recommendation_key
 | where service_id == "*" or ServiceId == service_id
 | where State == "Unhealthy" and ChangeType in ("New", "Changed", "Regressed")
+| where ChangeType == "Regressed" or PreviousState != "Unhealthy" or Severity != PreviousSeverity
 | where IngestedAt between (window_start .. window_end)
 | distinct FindingId
 """
@@ -87,23 +88,26 @@ class Findings:
         rows = self._logs.query(bind(_CURRENT, finding_id=finding_id), timespan=self._since(_CURRENT_WINDOW))
         return bool(rows) and rows[0]["State"] == "Healthy"
 
-    def raised_by(self, groups: Sequence[AlertGroup]) -> dict[str, FindingState]:
-        """The findings that alerts stand for, each as it is now."""
+    def raised_by(self, groups: Sequence[AlertGroup]) -> list[dict[str, FindingState]]:
+        """The findings that each alert stands for, by id and as they are now; none where the workspace lost them."""
         if not groups:
-            return {}
+            return []
         window = self._since(self._clock.now() - min(group.start for group in groups) + timedelta(days=3))
-        ids: set[str] = set()
-        for group in groups:
-            query = bind(
-                _RAISED,
-                recommendation_key=group.recommendation_key,
-                service_id=group.service_id,
-                window_start=group.start - _ROUNDING,
-                window_end=group.end + _ROUNDING,
-            )
-            ids.update(str(row["FindingId"]) for row in self._logs.query(query, timespan=window))
-        rows = self._logs.query(bind(_LATEST, finding_ids=sorted(ids)), timespan=window) if ids else []
-        return {str(row["FindingId"]): _finding_state(row) for row in rows}
+        raised = [self._raised(group, window) for group in groups]
+        ids = sorted(set().union(*raised))
+        rows = self._logs.query(bind(_LATEST, finding_ids=ids), timespan=window) if ids else []
+        latest = {str(row["FindingId"]): _finding_state(row) for row in rows}
+        return [{finding_id: latest[finding_id] for finding_id in sorted(alert)} for alert in raised]
+
+    def _raised(self, group: AlertGroup, window: TimeSpan) -> set[str]:
+        query = bind(
+            _RAISED,
+            recommendation_key=group.recommendation_key,
+            service_id=group.service_id,
+            window_start=group.start - _ROUNDING,
+            window_end=group.end + _ROUNDING,
+        )
+        return {str(row["FindingId"]) for row in self._logs.query(query, timespan=window)}
 
     def _since(self, length: timedelta) -> tuple[datetime, datetime]:
         now = self._clock.now()

@@ -8,10 +8,12 @@ from apiward_core.clock import Clock
 from apiward_core.errors import AccessError, GuardrailError, RejectedDataError
 from apiward_playbooks.budget import BudgetStore
 from apiward_playbooks.findings import FindingState
-from apiward_playbooks.guardrails.document import AcceptedRisk
+from apiward_playbooks.guardrails.document import AcceptedRisk, Mode
 from apiward_playbooks.guardrails.limits import Guardrails, Ruling, Subject
 from apiward_playbooks.remediation import Change
 from apiward_playbooks.runs import Run, Target
+
+_ANEW = "Abandon the run, then plan again under the present guardrails."
 
 
 class Guard:
@@ -46,19 +48,15 @@ class Guard:
         if back:
             return
         ruling = self._ruling(guardrails, run.target, run.plan.changes)
-        if ruling.mode.freedom < run.mode.freedom:
-            raise GuardrailError(
-                f"The guardrails allow {ruling.mode} now ({ruling.source}), and the run was planned under {run.mode}.",
-                remedy="Plan again under the present guardrails.",
-            )
+        _require_consent(guardrails, ruling, run)
         now = self._clock.now()
         if reasons := [*ruling.forbidden, *guardrails.pauses(now)]:
             raise GuardrailError(f"The guardrails forbid it: {'; '.join(reasons)}.", remedy="See the guardrails.")
         self._budget.take(f"{run.id}/{index}", guardrails.budget, now)
 
-    def require_approver(self, run: Run, *, by: str, ticket: str) -> None:
-        """Nothing, when `by` may approve the run with this ticket. Raises GuardrailError otherwise."""
-        self._read().require_approver(run.id, by=by, requested_by=run.requested_by, ticket=ticket)
+    def require_approver(self, run: Run) -> None:
+        """Nothing, when who approved the run may do so, with that ticket. Raises GuardrailError otherwise."""
+        _require_approver(self._read(), run)
 
     def accepted_risks(self, findings: Iterable[FindingState]) -> dict[str, AcceptedRisk]:
         """The valid accepted risk of each finding that one covers. Raises GuardrailError for unreadable guardrails."""
@@ -87,3 +85,22 @@ class Guard:
             return self._tags(resource)
         except (AccessError, RejectedDataError) as error:
             raise GuardrailError(f"Protected tags cannot be checked: {error.message}", remedy=error.remedy) from error
+
+
+def _require_consent(guardrails: Guardrails, ruling: Ruling, run: Run) -> None:
+    """Nothing, while what let the run be written still does: its mode, and its approver where it has one."""
+    if ruling.mode is Mode.REPORT or ruling.mode.freedom < run.mode.freedom:
+        raise GuardrailError(
+            f"The guardrails allow {ruling.mode} now ({ruling.source}), and the run was planned under {run.mode}.",
+            remedy=_ANEW,
+        )
+    if run.mode is Mode.AUTOMATIC:
+        return
+    try:
+        _require_approver(guardrails, run)
+    except GuardrailError as error:
+        raise GuardrailError(f"Its approval holds no longer: {error.message}", remedy=_ANEW) from error
+
+
+def _require_approver(guardrails: Guardrails, run: Run) -> None:
+    guardrails.require_approver(run.id, by=run.decided_by, requested_by=run.requested_by, ticket=run.ticket)

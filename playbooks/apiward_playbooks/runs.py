@@ -98,7 +98,7 @@ class Run:
 
     `mode` is the guardrails' for its plan. `cursor` is the change in hand, `attempted` the one whose write began and
     has no known end, -1 when there is none. `held` says why it waits although it was approved, `rolled_back_at` when
-    it was wholly undone.
+    it was wholly undone, or given up on its way back.
     """
 
     id: str
@@ -111,6 +111,7 @@ class Run:
     state: State = State.AWAITING_APPROVAL
     decided_by: str = ""
     decided_why: str = ""
+    ticket: str = ""
     cursor: int = 0
     attempted: int = -1
     evidence: Evidence | None = None

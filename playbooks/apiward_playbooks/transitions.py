@@ -68,8 +68,8 @@ def ruled(run: Run, ruling: Ruling, now: datetime) -> Run:
     return run
 
 
-def approved(run: Run, *, by: str, why: str, plan_hash_seen: str, now: datetime) -> Run:
-    """The run approved by somebody who saw this plan.
+def approved(run: Run, *, by: str, why: str, plan_hash_seen: str, now: datetime, ticket: str = "") -> Run:
+    """The run approved by somebody who saw this plan, with the change ticket that was given.
 
     Raises ConflictError when the run does not wait for approval or the hash is another plan's, GuardrailError when the
     guardrails blocked it or the plan expired.
@@ -84,8 +84,9 @@ def approved(run: Run, *, by: str, why: str, plan_hash_seen: str, now: datetime)
         raise ConflictError(f"Run {run.id} holds another plan than the approved one.", remedy="Read its plan again.")
     if timestamp(now) >= run.plan.expires_at:
         raise GuardrailError(f"The plan of run {run.id} expired at {run.plan.expires_at}.", remedy="Make a new plan.")
-    run = replace(run, state=State.APPROVED, decided_by=_actor(by), decided_why=why)
-    return recorded(run, Step("approve", _actor(by), why or "approved"), now)
+    said = f"{ticket} {why}".strip()
+    run = replace(run, state=State.APPROVED, decided_by=_actor(by), decided_why=said, ticket=ticket)
+    return recorded(run, Step("approve", _actor(by), said or "approved"), now)
 
 
 def rejected(run: Run, *, by: str, why: str, now: datetime) -> Run:
@@ -114,7 +115,9 @@ def abandoned(run: Run, *, by: str, why: str, now: datetime) -> Run:
     """The run given up as it stands, so that it no longer holds its finding. Raises ConflictError when it has ended."""
     if run.state in ENDED:
         raise ConflictError(f"Run {run.id} is {run.state}.", remedy="It holds nothing any more.")
-    run = replace(run, state=State.ABANDONED, problem=why)
+    on_its_way_back = run.state in (State.ROLLING_BACK, State.ROLLBACK_FAILED)
+    undone = timestamp(now) if on_its_way_back else run.rolled_back_at
+    run = replace(run, state=State.ABANDONED, problem=why, rolled_back_at=undone)
     return recorded(run, Step("abandon", _actor(by), why), now)
 
 

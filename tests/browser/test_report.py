@@ -1,13 +1,16 @@
 """A report in a real browser: alone on the disk, on a phone, in the dark, and for those who cannot see it."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 
+from apiward_workbooks.cells import Cell
 from apiward_workbooks.html import render_html
-from apiward_workbooks.reports import Prose, Remark, Section
+from apiward_workbooks.reports import Prose, Remark, Section, Shown
+from apiward_workbooks.visuals import Table
 from tests.unit.workbooks.samples import report
 from tests.unit.workbooks.test_html import HOSTILE, everything
 
@@ -115,3 +118,28 @@ def test_dark_and_light_differ_and_print_is_light(page: Page, file: Path) -> Non
     assert page.evaluate(ground) == "rgb(255, 255, 255)"
     page.emulate_media(color_scheme="light", media="screen")
     assert page.evaluate(ground) == "rgb(255, 255, 255)"
+
+
+def test_nothing_on_paper_lies_over_its_neighbour(page: Page, file: Path) -> None:
+    cells = (Cell("High", "red"), Cell(LONG), Cell("Complete", "green", mark=True), Cell("2026-11-25", moment=True))
+    columns = ("Severity", "API or operation", "Last run", "Open since")
+    blocks = (*everything("plain"), Shown(title="Findings", visual=Table(columns, (cells,))))
+    file.write_text(render_html(report(*blocks)), "utf-8")
+    page.set_viewport_size({"width": 700, "height": 1000})  # A4 within its margins
+    _open(page, file)
+    page.emulate_media(media="print")
+    wider = "[...document.querySelectorAll('.block')].filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText)"
+    assert page.evaluate(wider) == []
+
+
+def test_a_table_beside_a_chart_has_the_whole_width_of_the_paper(page: Page, file: Path) -> None:
+    cells = tuple(Cell(text) for text in ("acd07448-fc61-5ce7-bfef-9e2e28fecf47", "Complete", "2026-11-25 18:11 UTC"))
+    columns = ("Subscription", "Last run", "Last whole reading")
+    coverage = Shown(title="Coverage", visual=Table(columns, (cells,)), width=60)
+    file.write_text(render_html(report(coverage, replace(everything("plain")[3], width=40))), "utf-8")
+    page.set_viewport_size({"width": 900, "height": 1000})
+    _open(page, file)
+    page.emulate_media(media="print")
+    box = page.locator(".block").first.bounding_box()
+    assert box is not None
+    assert box["width"] == pytest.approx(900, abs=1)

@@ -61,7 +61,7 @@ USED = {
     "Pricings_List 2024-01-01",
     "ProductApi_ListByProduct 2024-05-01",
     "Query_Execute 2022-10-27",
-    "Reports_ListByApi 2024-05-01",
+    "Reports_ListByOperation 2024-05-01",
     "Reports_ListBySubscription 2024-05-01",
     "ResourceGroups_Get 2024-07-01",
     "Resources 2021-03-01",

@@ -237,7 +237,7 @@ class AnyRows:
     """Answers every query with the same row."""
 
     def read(self, kql: str, *, timespan: TimeSpan) -> Answer:
-        return Answer([{"Asked": 1, "Known": 1, "Oldest": NOW, "Name": "a"}])
+        return Answer([{"Asked": 1, "Whole": 1, "Fresh": 1, "Oldest": NOW, "Name": "a"}])
 
 
 def _remarks(blocks: Any) -> Iterator[str]:

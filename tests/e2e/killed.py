@@ -24,6 +24,7 @@ class Dying:
         self._point = point
         self.send_audit = effects.send_audit
         self.send_comment = effects.send_comment
+        self.require_allowed = effects.require_allowed
         self.observe = effects.observe
         self.defender_agrees = effects.defender_agrees
         self.settle = effects.settle

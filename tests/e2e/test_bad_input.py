@@ -178,7 +178,7 @@ MISTAKES = [
         "no role on the workspace",
         LIST,
         1,
-        ("Microsoft.SecurityInsights/incidents/read", "law-contoso-sentinel", "Grant the identity the role"),
+        ("Microsoft.SecurityInsights/incidents/read", "law-contoso-sentinel", "docs/permissions.md"),
         prepare=signed_in(sign_in.no_role),
     ),
     Mistake(
@@ -188,7 +188,7 @@ MISTAKES = [
         (
             "Microsoft.OperationalInsights/workspaces/tables/write",
             "law-contoso-sentinel",
-            "Grant the identity the role",
+            "docs/permissions.md",
         ),
         identity="operator",
     ),

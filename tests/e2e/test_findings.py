@@ -5,7 +5,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from apiward_core.catalogue import load_catalogue
+import pytest
+
+from apiward_core.catalogue import UNCATALOGUED, load_catalogue
 from tests.e2e.commands import apiward, refusal, varied
 from tests.e2e.conftest import Raised
 
@@ -49,6 +51,13 @@ def test_conditions_and_limit_choose_among_them(raised: Raised) -> None:
     expected = [finding for finding in everything["findings"] if finding["service_id"] == service_id]
     assert (of_service["shown"], of_service["matching"]) == (2, count)
     assert of_service["findings"] == expected[:2]
+
+
+@pytest.mark.parametrize(("recommendation", "led"), [("apim-encrypted-protocols", True), (UNCATALOGUED, False)])
+def test_only_what_apiward_fixes_is_led_on_to_a_plan(raised: Raised, recommendation: str, led: bool) -> None:
+    done = raised.command("playbooks", "findings", "list", "--recommendation", recommendation)
+    assert (done.returncode, "apiward findings show ID" in done.stdout) == (0, True)
+    assert ("apiward remediate plan ID" in done.stdout) is led
 
 
 def test_people_can_copy_an_id_in_a_narrow_terminal(raised: Raised) -> None:

@@ -26,12 +26,12 @@ class Office:
         self._raised = raised
         self._folder = folder
 
-    def under(self, text: str | None) -> Callable[..., Done]:
-        """The command under these guardrails; under none with None."""
+    def under(self, text: str | None, **settings: str) -> Callable[..., Done]:
+        """The command under these guardrails, under none with None, and other settings."""
         path = self._folder / "guardrails.yaml"
         if text is not None:
             path.write_text(text, "utf-8")
-        changes = {"guardrails_file": None if text is None else str(path)}
+        changes = {"guardrails_file": None if text is None else str(path), **settings}
 
         def run(*arguments: str) -> Done:
             environment = varied(self._raised.environment("playbooks"), changes)
@@ -89,8 +89,14 @@ def test_a_rule_applies_by_itself_and_a_rollback_keeps_the_finding_in_one_open_i
     planned = first(run("remediate", "plan", "--incident", str(number), "--by", "ana", "--json"))
     assert (planned["state"], planned["decided_by"]) == (State.APPROVED, "guardrails")
     assert "rule 1 of" in planned["decided_why"]
+    again = run("remediate", "plan", "--incident", str(number), "--by", "ana")
+    assert (again.returncode, "Nothing to plan" in again.stdout) == (0, True)
     before = office.writes()
     assert run("remediate", "verify", planned["id"], "--json").returncode == 1
+    held = office.under(ALL, allowed_scopes=f"/subscriptions/{'9' * 8}-2222-3333-4444-555555555555")(
+        "remediate", "apply", planned["id"]
+    )
+    assert (held.returncode, "is outside the allowed scopes" in held.stderr) == (3, True)
 
     assert first(run("remediate", "apply", planned["id"], "--json"))["state"] == State.VERIFIED
     assert office.writes() == before + 1
@@ -100,6 +106,8 @@ def test_a_rule_applies_by_itself_and_a_rollback_keeps_the_finding_in_one_open_i
     finding = planned["target"]["finding_id"]
     office.later(A_DAY)
     assert first(run("remediate", "rollback", planned["id"], "--by", "ana", "--json"))["state"] == State.ROLLED_BACK
+    applied = run("remediate", "apply", planned["id"])
+    assert (applied.returncode, "is RolledBack; it is not applied again" in applied.stderr) == (1, True)
     reconciled = json.loads(run("incidents", "reconcile", "--json").stdout)
     assert {entry["number"]: entry["how"] for entry in reconciled["incidents"]}[number].startswith("still open: 1 of")
     office.later(A_DAY)

@@ -206,7 +206,7 @@ def test_rows_that_could_not_be_sent_are_sent_once_when_the_role_is_there(silent
         assert (done.returncode, done.stderr) == (1, "")
         assert {scope["outcome"] for scope in scopes.values()} == {"Failed"}
         whys = [gap["why"] for scope in scopes.values() for gap in scope["gaps"]]
-        assert all("403" in why and "Grant the identity the role" in why for why in whys)
+        assert all("403" in why and "Monitoring Metrics Publisher" in why for why in whys)
     assert silent.query(f"{RECOMMENDATIONS} | count") == [{"Count": 0}]
 
     silent.give_back()

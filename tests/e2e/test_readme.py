@@ -1,5 +1,6 @@
 """Every command of the README is run as it is printed there."""
 
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -40,10 +41,29 @@ def test_the_first_screen_shows_the_two_commands_and_the_report() -> None:
     assert (ROOT / picture).is_file()
 
 
-def test_make_demo_runs() -> None:
-    done = subprocess.run(["make", "demo"], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+def test_make_demo_prints_what_is_shown_of_it() -> None:
+    wide = {**os.environ, "COLUMNS": "100"}
+    done = subprocess.run(
+        ["make", "demo"], cwd=ROOT, env=wide, capture_output=True, text=True, timeout=300, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "Done in" in done.stdout
+    [shown] = re.findall(r"^```text\n(.*?)^```", section(TRY), re.DOTALL | re.MULTILINE)
+    printed = timeless(done.stdout)
+    assert [line for line in shown.splitlines() if line != " ..." and timeless(line) not in printed] == []
+
+
+def timeless(text: str) -> str:
+    """The words without how long the demo took, however the lines are folded."""
+    return re.sub(r"Done in [0-9.]+ s", "Done", " ".join(text.split()))
+
+
+PAGES = sorted(path for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text("utf-8"))
+    assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
 def test_make_test_is_what_ci_runs() -> None:
@@ -67,8 +87,8 @@ def shell(folder: Path) -> Iterator[Shell]:
 
 
 def test_the_steps_lead_where_they_say(shell: Shell, folder: Path) -> None:
-    [start, *steps] = commands(section(STEPS))
-    assert start == "apiward lab up"
+    [path, start, *steps] = commands(section(STEPS))
+    assert (path, start) == ('PATH="$PWD/.venv/bin:$PATH"', "apiward lab up")
     names = {"RUN": "", "HASH": ""}
     closed: list[str] = []
     for step in steps:

@@ -97,6 +97,9 @@ class WorldEffects:
         self._world.comments[comment.id] = comment
         self._fuse.tick()
 
+    def require_allowed(self, run: Run) -> None:
+        self._fuse.tick()
+
     def observe(self, run: Run, change: Change) -> Observed:
         self._fuse.tick()
         self._world.strain()

@@ -19,12 +19,16 @@ _UNITS = {1: "%", 2: " B", 3: " KB", 4: " MB", 5: " GB", 22: " us", 23: " ms", 2
 
 @dataclass(frozen=True)
 class Cell:
-    """What is shown of a value. `tone` colours it, `href` makes it a link, `number` sets it to the right."""
+    """What is shown of a value. `tone` colours it, `href` makes it a link, `number` sets it to the right.
+
+    A `moment` is kept on one line.
+    """
 
     text: str
     tone: str = ""
     href: str = ""
     number: bool = False
+    moment: bool = False
     mark: bool = False
     """Whether the tone is that of an icon before the text, not of the text's ground."""
 
@@ -113,11 +117,11 @@ def _number(value: float, rule: Formatter | None) -> str:
 
 def _automatic(rule: Formatter, value: Any, _: Row) -> Cell:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return Cell(shown(value, rule), number=number)
+    return Cell(shown(value, rule), number=number, moment=isinstance(value, datetime))
 
 
 def _text(rule: Formatter, value: Any, _: Row) -> Cell:
-    return Cell(shown(value, rule))
+    return Cell(shown(value, rule), moment=isinstance(value, datetime))
 
 
 def _link(rule: Formatter, value: Any, _: Row) -> Cell:

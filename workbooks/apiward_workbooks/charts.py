@@ -20,6 +20,11 @@ class Line:
     values: tuple[float | None, ...]
 
     @property
+    def first(self) -> float | None:
+        """The oldest value."""
+        return next((value for value in self.values if value is not None), None)
+
+    @property
     def last(self) -> float | None:
         """The newest value."""
         return next((value for value in reversed(self.values) if value is not None), None)

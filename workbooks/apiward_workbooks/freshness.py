@@ -11,31 +11,37 @@ WINDOW = timedelta(days=3)
 """As far back as figures of today look."""
 
 QUERY = """
-ApiConnectorHealth()
-| summarize Whole = maxif(TimeGenerated, Outcome == "Complete") by Scope
-| summarize Asked = count(), Known = countif(isnotnull(Whole)), Oldest = min(Whole)
+ApiCoverage()
+| summarize
+    Asked = count(), Whole = countif(Known), Fresh = countif(Known and WholeAt > ago(26h)),
+    Oldest = minif(WholeAt, Known), Lost = sum(DeadLetters)
 """
 
 
 @dataclass(frozen=True)
 class Freshness:
-    """A sentence, and whether every subscription was read whole within the window."""
+    """A sentence, and whether every subscription was read whole within 26 hours and every row arrived."""
 
     text: str
     whole: bool
 
 
 UNREADABLE = Freshness("unknown: the workspace could not be asked", whole=False)
-_UNKNOWN = Freshness("unknown: no subscription was read whole in the last three days", whole=False)
+_UNKNOWN = Freshness("unknown: no subscription has whole data of the last three days", whole=False)
 
 
 def of(rows: Sequence[Row]) -> Freshness:
     """The freshness in the answer to QUERY."""
     row = rows[0] if rows else {}
-    asked, known = row.get("Asked") or 0, row.get("Known") or 0
+    asked, known, lost = row.get("Asked") or 0, row.get("Whole") or 0, row.get("Lost") or 0
     if not known:
         return _UNKNOWN
-    since = f"the longest ago at {shown(row['Oldest'])}"
-    if known < asked:
-        return Freshness(f"{known} of {asked} subscriptions were read whole, {since}", whole=False)
-    return Freshness(f"every subscription was read whole ({asked}), {since}", whole=True)
+    share = (
+        f"every subscription was read whole ({asked})"
+        if known == asked
+        else f"whole data of {known} of {asked} subscriptions"
+    )
+    text = f"{share}, the longest ago at {shown(row['Oldest'])}"
+    if lost:
+        text += f"; {shown(lost)} rows did not arrive"
+    return Freshness(text, whole=row["Fresh"] == asked and not lost)

@@ -98,7 +98,7 @@ def _trend(chart: LineChart) -> str:
     if not chart.moments:
         return "No values."
     told = [
-        f"{line.label} from {figure(_known(line)[0])} to {figure(line.last)}, at most {figure(max(_known(line)))}"
+        f"{line.label} from {figure(line.first)} to {figure(line.last)}, at most {figure(max(_known(line)))}"
         for line in chart.lines
         if line.last is not None
     ]

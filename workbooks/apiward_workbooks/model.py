@@ -152,7 +152,7 @@ def _items(documents: list[Json]) -> tuple[Item, ...]:
 def _item(document: Json) -> Item:
     common: dict[str, Any] = {
         "name": document.get("name") or "",
-        "width": int(document.get("customWidth") or 100),
+        "width": round(float(document.get("customWidth") or 100)),
         "conditions": tuple(_conditions(document)),
     }
     read = _READERS.get(document["type"])

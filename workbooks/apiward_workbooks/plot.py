@@ -30,12 +30,16 @@ class Dot:
 
 @dataclass(frozen=True)
 class Curve:
-    """A line; `points` are those of a polyline, in parts where values are missing."""
+    """A line; `points` are those of a polyline, in parts where values are missing.
+
+    `last` is its newest value, `before` its oldest where that is another.
+    """
 
     label: str
     tone: str
     dash: str
     last: str
+    before: str
     points: tuple[str, ...]
     dots: tuple[Dot, ...]
 
@@ -81,6 +85,7 @@ def line_plot(chart: LineChart) -> LinePlot:
                 line.tone,
                 DASHES[index % len(DASHES)],
                 figure(line.last),
+                figure(line.first) if line.first != line.last else "",
                 tuple(" ".join(f"{dot.x},{dot.y}" for dot in part) for part in _parts(spots)),
                 tuple(dot for dot in spots if dot),
             )

@@ -61,7 +61,7 @@ def list_(
             {"current": found.current, "matching": found.matching, "shown": len(findings), "findings": findings}
         )
     elif found.findings:
-        _show_list(found, several_states=not wanted.state)
+        _show_list(found, known, several_states=not wanted.state)
     else:
         _show_nothing(found, wanted, last_run)
     if not found.current and last_run is None:
@@ -128,7 +128,11 @@ def _reversible(entry: Recommendation) -> str:
     return "reversible" if entry.reversible else "irreversible"
 
 
-def _show_list(found: Listed, *, several_states: bool) -> None:
+def _is_fixed_by_apiward(finding: Finding, entry: Recommendation | None) -> bool:
+    return entry is not None and entry.remediation != _BY_HAND and finding.state == "Unhealthy"
+
+
+def _show_list(found: Listed, known: Catalogue, *, several_states: bool) -> None:
     rows = [
         (
             finding.finding_id,
@@ -141,7 +145,8 @@ def _show_list(found: Listed, *, several_states: bool) -> None:
     more = "; --limit shows more" if len(rows) < found.matching else ""
     console.say(f"{len(rows)} of {found.matching} shown{more}.")
     console.say("What a finding means: apiward findings show ID")
-    console.say("To have it fixed: apiward remediate plan ID")
+    if any(_is_fixed_by_apiward(finding, _entry_of(finding, known)) for finding in found.findings):
+        console.say("To have it fixed, unless it is guided: apiward remediate plan ID")
 
 
 def _kind(finding: Finding) -> str:
@@ -215,7 +220,7 @@ def _show_advice(story: Story, entry: Recommendation | None, explained: Explanat
     if entry is None or entry.guided_because:
         why = entry.guided_because if entry else "The catalogue does not know this recommendation."
         console.say(f"[bold]By hand, because:[/] {console.plain(why)}\n")
-    elif story.current and story.finding.state == "Unhealthy":
+    elif story.current and _is_fixed_by_apiward(story.finding, entry):
         console.say("To have it fixed under guard:")
         console.unfolded(f"apiward remediate plan {story.finding.finding_id}\n")
 

@@ -16,6 +16,8 @@ from apiward_core.files import private_folder
 
 app = typer.Typer(help="A local Azure that the real SDKs talk to.", no_args_is_help=True)
 
+_YEAR = 366 * 24 * 60  # minutes
+
 Descriptor = Annotated[Path, typer.Option("--descriptor", help="The running lab's descriptor file.")]
 
 
@@ -73,7 +75,7 @@ def id_(
 
 @app.command()
 def clock(
-    advance: Annotated[float, typer.Option(help="Minutes to move forward.", min=0, metavar="MINUTES")] = 0,
+    advance: Annotated[float, typer.Option(help="Minutes to move forward.", min=0, max=_YEAR, metavar="MINUTES")] = 0,
     descriptor: Descriptor = DESCRIPTOR,
     as_json: AsJson = False,
 ) -> None:

@@ -9,7 +9,14 @@ from pydantic import TypeAdapter
 from apiward import console
 from apiward.commands.options import AsJson, By, Why
 from apiward.wiring import open_app
-from apiward_core.errors import ApiwardError, ConfigurationError, GuardrailError, IncompleteError, RejectedDataError
+from apiward_core.errors import (
+    ApiwardError,
+    ConfigurationError,
+    ConflictError,
+    GuardrailError,
+    IncompleteError,
+    RejectedDataError,
+)
 from apiward_core.settings import load_settings
 from apiward_playbooks.api import Planned
 from apiward_playbooks.runs import Run, State
@@ -37,6 +44,8 @@ def plan(
         else:
             planned = Planned((playbooks.plan(finding, requested_by=by),), {})
     _show(planned.runs, as_json)
+    if not as_json and not planned.runs and not planned.problems:
+        console.say(f"Nothing to plan: no finding of incident {incident} is Unhealthy and without an open run.")
     _require_planned(planned)
 
 
@@ -66,7 +75,11 @@ def reject(run: RunId, by: By, why: Why = "", as_json: AsJson = False) -> None:
 def apply(run: RunId, as_json: AsJson = False) -> None:
     """Do all that can be done for an approved run now: write, verify, confirm, close. Safe to repeat."""
     with open_app(load_settings()) as opened, console.err.status("applying"):
-        done = opened.playbooks().advance(run)
+        playbooks = opened.playbooks()
+        before = playbooks.get(run).state
+        if before in (State.ROLLED_BACK, State.ABANDONED):
+            raise ConflictError(f"Run {run} is {before}; it is not applied again.", remedy="Make a new plan.")
+        done = playbooks.advance(run)
     if done.state in (State.BLOCKED, State.AWAITING_APPROVAL, State.REJECTED, State.EXPIRED):
         why = f": {done.problem}" if done.problem else ""
         raise GuardrailError(

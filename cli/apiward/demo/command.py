@@ -35,6 +35,7 @@ def demo(
 ) -> None:
     """Run the whole loop against a local Azure: ingest, raise, plan, apply, verify, roll back, close, report."""
     started = time.monotonic()
+    private_folder(reports)
     with _quiet(as_json), _state_folder(keep_open) as state:
         process = LabProcess(descriptor=DESCRIPTOR if keep_open else None)
         with process as lab:

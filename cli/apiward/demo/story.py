@@ -14,6 +14,7 @@ from apiward import console
 from apiward.commands.content import show_steps
 from apiward.commands.ingest import show_scopes
 from apiward.commands.remediate import show_run
+from apiward.demo import wording
 from apiward.infra import workspace
 from apiward.lab_process import LabHandle
 from apiward.shipped import content_items
@@ -36,13 +37,6 @@ _REPORT = "api-posture-leadership"
 _ROLES_TAKE_EFFECT = timedelta(minutes=6)
 _RULES_RUN = timedelta(minutes=75)  # hourly, and five minutes late
 _DEFENDER_LOOKS_AGAIN = timedelta(hours=25)  # policy-based assessments follow a daily evaluation
-_AUDIT = """
-DefenderApiRemediation_CL
-| where RunId == run_id
-| summarize arg_min(TimeGenerated, *) by RecordId
-| project TimeGenerated, RunId, Sequence, Step, State, Actor, Decision
-| order by Sequence asc
-"""
 
 
 @dataclass
@@ -56,6 +50,7 @@ class Demo:
     more_settings: dict[str, str] = field(default_factory=dict)
     chapter: int = 0
     why: dict[int, str] = field(default_factory=dict)
+    unplanned: set[int] = field(default_factory=set)
 
     def play(self) -> dict[str, Any]:
         """All chapters, and the figures that they end with."""
@@ -69,7 +64,7 @@ class Demo:
         self.close()
         self.wait(_DEFENDER_LOOKS_AGAIN, "until Defender has seen what was rolled back")
         rows += self.ingest("Defender finds it Unhealthy again")
-        self.wait(_RULES_RUN, "until the rules have run; the regression joins the incident that is still open")
+        self.wait(_RULES_RUN, "until the rules have run; what became Unhealthy joins the incidents that are still open")
         self.conclude(undone)
         return self.figures(rows, runs, reports=[self.report()])
 
@@ -95,7 +90,19 @@ class Demo:
         with self.app("connector") as connector:
             report = connector.connector().run(connector.settings.subscriptions)
         show_scopes(report.scopes)
+        self.show_changes(report.run_id)
         return sum(scope.sent for scope in report.scopes)
+
+    def show_changes(self, run_id: str) -> None:
+        """What a run of the connector found changed, but for what is new or fixed: the counts tell that already."""
+        with self.app("operator") as opened:
+            found = opened.logs().query(bind(wording.BESIDES, run_id=run_id), timespan=timedelta(days=1))
+        rows = [
+            (row["ChangeType"], console.resource(row["ResourceId"]), row["Recommendation"], wording.states(row))
+            for row in found
+        ]
+        if rows:
+            console.table("Neither new nor fixed", ("change", "resource", "recommendation", "state"), rows)
 
     def raise_incidents(self) -> None:
         """The analytics rules run on their schedule."""
@@ -108,13 +115,14 @@ class Demo:
         self.tell("Plan under the guardrails")
         with self.app("playbooks") as opened:
             playbooks = opened.playbooks()
-            asked = [
-                playbooks.plan_incident(incident.number, requested_by=_REQUESTER)
+            asked = {
+                incident.number: playbooks.plan_incident(incident.number, requested_by=_REQUESTER)
                 for incident in self.remediable(opened)
-            ]
-            runs = [run for planned in asked for run in planned.runs]
-            console.table("Plans", ("resource", "change", "state"), [_planned(run) for run in runs])
-            for why in (why for planned in asked for why in planned.problems.values()):
+            }
+            self.unplanned = {number for number, planned in asked.items() if planned.problems}
+            runs = [run for planned in asked.values() for run in planned.runs]
+            console.table("Plans", ("resource", "change", "state"), [wording.planned(run) for run in runs])
+            for why in (why for planned in asked.values() for why in planned.problems.values()):
                 console.say(f"[yellow]Not planned:[/] {console.plain(why)}")
             waiting = [run for run in runs if run.state is State.AWAITING_APPROVAL]
             for run in waiting[:1]:
@@ -130,7 +138,7 @@ class Demo:
         with self.app("playbooks") as opened:
             playbooks = opened.playbooks()
             runs = [playbooks.advance(run.id) for run in planned if run.state is State.APPROVED]
-        console.table("", ("resource", "state", "evidence"), [_ending(run) for run in runs])
+        console.table("", ("resource", "state", "evidence"), [wording.ending(run) for run in runs])
         console.say("Fixed at the resource. The incidents stay open until Defender itself agrees.")
         return runs
 
@@ -153,9 +161,11 @@ class Demo:
             undone = {incident.number for incident in opened.incidents().open() if incident.name in back}
         for number, verdict in done.incidents:
             if verdict.may_close:
-                self.why[number] = verdict.how
+                self.why[number] = wording.settled(verdict)
             elif number in undone:
                 self.why[number] = f"rolled back; {verdict.how}"
+            elif number in self.unplanned:
+                self.why[number] = f"no plan that breaks nobody, see 4; {verdict.how}"
             else:
                 self.why[number] = verdict.how if number in fixable else f"a person has to fix it; {verdict.how}"
         return done
@@ -175,14 +185,16 @@ class Demo:
         self.show_trail(undone)
 
     def show_trail(self, run: Run) -> None:
-        """The audit trail of one run, from the workspace."""
+        """The audit trail of one run, from the workspace, checked against what the playbooks remember of it."""
         with self.app("playbooks") as opened:
-            trail = opened.logs().query(bind(_AUDIT, run_id=run.id), timespan=timedelta(days=7))
+            trail = opened.playbooks().audit(run.id)
         console.table(
             f"Audit trail of the run that was rolled back, from the workspace ({run.id})",
             ("no.", "step", "state", "who", "decision"),
-            [(row["Sequence"], row["Step"], row["State"], row["Actor"], row["Decision"]) for row in trail],
+            [(row["Sequence"], row["Step"], row["State"], row["Actor"], row["Decision"]) for row in trail.rows],
         )
+        verdict = f"It is broken: {'; '.join(trail.faults)}" if trail.faults else "Its chain of hashes is whole"
+        console.say(console.plain(f"{verdict}."))
 
     def report(self) -> Path:
         """The leadership workbook as one file."""
@@ -249,24 +261,10 @@ class Demo:
 
     def wait(self, how_long: timedelta, why: str) -> None:
         """Let time pass in the lab."""
-        console.say(f"[dim]The lab's clock moves on by {_words(how_long)} {why}.[/]")
+        console.say(f"[dim]The lab's clock moves on by {wording.words(how_long)} {why}.[/]")
         self.lab.advance(how_long.total_seconds())
 
     def tell(self, title: str) -> None:
         """Begin a chapter."""
         self.chapter += 1
         console.say(f"\n[bold cyan]{self.chapter}. {console.plain(title)}[/]")
-
-
-def _planned(run: Run) -> tuple[str, str, str]:
-    change = "; ".join(change.summary for change in run.plan.changes)
-    return console.resource(run.target.resource_id), change, run.state
-
-
-def _ending(run: Run) -> tuple[str, str, str]:
-    return console.resource(run.target.resource_id), run.state, run.evidence.statement if run.evidence else run.problem
-
-
-def _words(length: timedelta) -> str:
-    minutes = int(length.total_seconds() // 60)
-    return f"{minutes // 60} hours" if minutes % 60 == 0 else f"{minutes} minutes"

@@ -57,7 +57,8 @@ class ResourceGraphSource:
         proof = next(listed, [])
         rows = total = 0
         for answer in self._answers(subscription_id):
-            rows, total = rows + len(answer.rows), answer.total
+            # what is removed between two pages shifts the rest, and the total, down past a row that was not given yet
+            rows, total = rows + len(answer.rows), max(total, answer.total)
             yield [_assessment(row) for row in answer.rows]
         if not rows and (proof or any(listed)):
             raise _incomplete(subscription_id, "none came, and Defender lists some")

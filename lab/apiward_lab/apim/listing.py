@@ -23,10 +23,13 @@ _FUNCTIONS: Mapping[str, Callable[[str, str], bool]] = {
 
 
 def page(call: Call, rows: Sequence[Json]) -> Json:
-    """The page that $top and $skip ask for, with the number of all rows and a link to the next page."""
+    """The page that $top and $skip ask for, with the number of all rows and a link to the next page.
+
+    The link of the last page is empty, as in the examples of the document.
+    """
     top, skip = _number(call, "$top", DEFAULT_PAGE, least=1), _number(call, "$skip", 0, least=0)
     end = skip + top
-    body: Json = {"value": list(rows[skip:end]), "count": len(rows)}
+    body: Json = {"value": list(rows[skip:end]), "count": len(rows), "nextLink": ""}
     if end < len(rows):
         query = {**call.query, "$top": str(top), "$skip": str(end)}
         body["nextLink"] = f"{call.base_url}{call.path}?{urlencode(query, safe='$')}"

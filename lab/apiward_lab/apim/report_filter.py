@@ -1,6 +1,7 @@
 """The $filter of usage reports."""
 
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,28 +16,19 @@ _AND = re.compile(r"\s+and\s+")
 
 @dataclass(frozen=True)
 class ReportFilter:
-    """A period, and the names of what is asked for in lower case; "" asks for all."""
+    """A period, and what is asked for: names in lower case by "api", "operation", "product" and "subscription"."""
 
     start: datetime
     end: datetime
-    api: str = ""
-    operation: str = ""
-    subscription: str = ""
-    product: str = ""
+    names: Mapping[str, str]
 
-    def takes(self, api: str, operation: str, subscription: str, product: str) -> bool:
-        """Whether calls with these names are asked for."""
-        pairs = (
-            (self.api, api),
-            (self.operation, operation),
-            (self.subscription, subscription),
-            (self.product, product),
-        )
-        return all(not wanted or wanted == name.lower() for wanted, name in pairs)
+    def takes(self, **names: str) -> bool:
+        """Whether what has these names is asked for; a name that is not given does not count."""
+        return all(self.names.get(kind, name.lower()) == name.lower() for kind, name in names.items())
 
 
-def parse_filter(text: str | None) -> ReportFilter:
-    """The filter: `timestamp ge`, `timestamp le` and names by `eq`, joined by "and".
+def parse_filter(text: str | None, fields: Collection[str]) -> ReportFilter:
+    """The filter: `timestamp ge`, `timestamp le` and names of `fields` by `eq`, joined by "and".
 
     A name may be the last word of its path or the path that reports show, such as "/apis/orders". Raises Problem 400
     when a bound is missing or a term is not one of these.
@@ -47,6 +39,8 @@ def parse_filter(text: str | None) -> ReportFilter:
         match = _TERM.fullmatch(term)
         if match is None or (match["field"] == "timestamp") == (match["operator"] == "eq"):
             raise _invalid(f"The filter term '{term}' is not understood.")
+        if match["field"] not in ("timestamp", *fields):
+            raise _invalid(f"This report cannot be filtered by {match['field']}.")
         value = match["bare"] or (match["text"] or "").replace("''", "'")
         if match["field"] == "timestamp":
             bounds[match["operator"]] = _moment(value)
@@ -54,7 +48,7 @@ def parse_filter(text: str | None) -> ReportFilter:
             names[match["field"].removesuffix("Id")] = value.rpartition("/")[2].lower()
     if len(bounds) != len(("ge", "le")):
         raise _invalid("The filter must bound the period by 'timestamp ge' and 'timestamp le'.")
-    return ReportFilter(bounds["ge"], bounds["le"], **names)
+    return ReportFilter(bounds["ge"], bounds["le"], names)
 
 
 def _moment(text: str) -> datetime:

@@ -81,7 +81,6 @@ MERCHANT = ServiceRow(
     group="rg-payments-api",
     sku="Standard",
     publisher="Contoso Merchant Services",
-    virtual_network_type="External",
     apis=(
         ApiRow("merchants", "Merchants", "merchants", entities=("merchant", "contact"), is_sensitive=True),
         ApiRow("terminals", "Terminals", "terminals", entities=("terminal",), views=("model",)),

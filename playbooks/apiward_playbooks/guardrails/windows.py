@@ -1,6 +1,6 @@
 """Whether a moment lies in a freeze window."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from apiward_playbooks.guardrails.document import DatedFreeze, Freeze, WeeklyFreeze
@@ -24,15 +24,25 @@ def freezes_at(freeze: Freeze, now: datetime) -> list[str]:
 
 
 def _in_week(window: WeeklyFreeze, now: datetime) -> bool:
-    local = now.astimezone(ZoneInfo(window.time_zone))
-    clock = local.time()
-    today, yesterday = _DAYS[local.weekday()] in window.days, _DAYS[local.weekday() - 1] in window.days
-    if window.starts < window.ends:
-        return today and window.starts <= clock < window.ends
-    return (today and clock >= window.starts) or (yesterday and clock < window.ends)
+    zone = ZoneInfo(window.time_zone)
+    today = now.astimezone(zone).date()
+    nearby = [today + timedelta(days) for days in (-1, 0, 1)]  # tomorrow may begin early, see _holds
+    into_next_day = timedelta(window.ends <= window.starts)
+    return any(
+        _holds(datetime.combine(day, window.starts), datetime.combine(day + into_next_day, window.ends), zone, now)
+        for day in nearby
+        if _DAYS[day.weekday()] in window.days
+    )
 
 
 def _in_dates(window: DatedFreeze, now: datetime) -> bool:
-    zone = ZoneInfo(window.time_zone)
-    starts, ends = (moment.replace(tzinfo=zone).astimezone(UTC) for moment in (window.starts, window.ends))
-    return starts <= now < ends
+    return _holds(window.starts, window.ends, ZoneInfo(window.time_zone), now)
+
+
+def _holds(starts: datetime, ends: datetime, zone: ZoneInfo, now: datetime) -> bool:
+    """Whether `now` is between two wall clock times; one that a clock change doubles or skips is read as the wider."""
+    return min(_readings(starts, zone)) <= now < max(_readings(ends, zone))
+
+
+def _readings(moment: datetime, zone: ZoneInfo) -> list[datetime]:
+    return [moment.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]

@@ -79,7 +79,7 @@ def _write(clients: AzureClients, resource_id: str, protocols: list[str], etag: 
 
 
 def _protocols(api: ApiContract) -> list[str]:
-    return sorted(str(protocol) for protocol in api.protocols or ["https"])
+    return sorted({str(protocol) for protocol in api.protocols or ["https"]})
 
 
 def _only_encrypted(resource: ArmId, protocols: list[str]) -> list[str]:

@@ -1,11 +1,13 @@
-"""The descriptor of a running lab."""
+"""A lab's process, from its start to its end, and its descriptor."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from apiward.lab_process import LabHandle, LabProcess
-from apiward_core.errors import ConfigurationError, TransientError
+from apiward_core.errors import ConfigurationError, RejectedDataError, TransientError
 
 
 @pytest.mark.parametrize("text", [None, b"", b"{", b"[]", b'{"base_url": "https://127.0.0.1"}', b"\xff"])
@@ -31,3 +33,32 @@ def test_a_lab_that_cannot_listen_says_why_and_leaves_nothing_behind(capfd: pyte
         with pytest.raises(TransientError, match="ended at once"), LabProcess(port=port):
             pass
     assert f"cannot listen on port {port}" in capfd.readouterr().err
+
+
+def test_what_the_lab_refuses_is_said(tmp_path: Path) -> None:
+    with LabProcess() as lab, pytest.raises(RejectedDataError, match="must be a number of seconds, zero or more"):
+        lab.advance(-1)
+
+
+STARTS_FOREVER = """
+import os, signal, sys
+os.kill(os.getppid(), signal.SIGINT)
+sys.stdin.read()
+print("{}", flush=True)
+"""
+INTERRUPTED = f"""
+import sys
+from apiward.lab_process import LabProcess
+process = LabProcess()
+process._command = [sys.executable, "-c", {STARTS_FOREVER!r}]
+try:
+    with process:
+        pass
+except KeyboardInterrupt:
+    print("interrupted, and the lab ended with", process._process.returncode)
+"""
+
+
+def test_a_lab_that_is_still_starting_at_ctrl_c_ends_quietly_first() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("interrupted, and the lab ended with 0\n", "")

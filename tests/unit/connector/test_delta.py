@@ -72,6 +72,11 @@ def test_another_severity_is_changed_with_the_previous_one() -> None:
     assert (change, entry.previous_severity) == (ChangeType.CHANGED, "High")
 
 
+def test_what_came_back_is_regressed_though_defenders_cause_is_the_word_of_the_removal() -> None:
+    same = replace(UNHEALTHY, state_cause="Unexplained")
+    assert last(same, None, None, same)[0] is ChangeType.REGRESSED
+
+
 def test_absence_from_two_whole_passes_is_removed_with_the_whole_identity() -> None:
     assert last(UNHEALTHY, None)[0] is None
     change, entry = last(UNHEALTHY, None, None)

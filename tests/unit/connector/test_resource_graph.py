@@ -145,6 +145,12 @@ def test_an_answer_that_is_not_everything_is_an_error(reply: Any, why: str) -> N
         Tenant(reply).read()
 
 
+def test_rows_that_slip_between_two_pages_are_missed() -> None:
+    tenant = Tenant(answer(row(f"{SERVICE}/apis/a"), token="two", total=3), answer(row(f"{SERVICE}/apis/c"), total=2))
+    with pytest.raises(IncompleteError, match=f"{SUBSCRIPTION}: 2 of 3 came"):
+        tenant.read()
+
+
 def test_paging_in_a_circle_ends() -> None:
     with pytest.raises(RejectedDataError, match="same skip token twice"):
         Tenant(*[answer(row(), token="again")] * 2).read()

@@ -121,6 +121,21 @@ def test_a_refusal_of_the_rule_says_how_to_mend_the_rule(status: int) -> None:
     assert "apiward infra deploy" in refused.value.remedy
 
 
+def test_a_missing_role_is_named_with_its_scope() -> None:
+    workspace = Workspace((403, {"error": {"code": "OperationFailed", "message": "The token has no access."}}))
+    with pytest.raises(AccessError) as refused:
+        workspace.send([{"Pages": 1}])
+    assert "Monitoring Metrics Publisher on the data collection rule" in refused.value.remedy
+    assert "apiward infra deploy --publisher" in refused.value.remedy
+
+
+def test_a_refused_sign_in_is_not_taken_for_a_missing_role() -> None:
+    workspace = Workspace(*[(401, {"error": {"code": "InvalidToken", "message": "no"}})] * 2)
+    with pytest.raises(AccessError) as refused:
+        workspace.send([{"Pages": 1}])
+    assert "credential" in refused.value.remedy
+
+
 def test_a_long_text_is_cut_to_the_limit_of_a_field_and_counted() -> None:
     data, cut = serialise({"a": "é" * MAX_FIELD, "b": "short"})
     row = orjson.loads(data)

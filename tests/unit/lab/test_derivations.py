@@ -17,6 +17,7 @@ DIRECT = "e2aeced9-6ef0-410e-b948-4aaa65ded9a7"
 AUTHENTICATED = "91af2040-7874-4659-abf0-578e1f8d07dc"
 UNUSED = "4e8c00a2-e8bc-42a8-9e12-99584a51ad10"
 PLAN = "b1a3c1de-5f0e-4c55-9b1e-0a6f2f6f7c01"
+NETWORK = "74e7dcff-317f-9635-41d2-ead5019acc99"
 BASE = "0d7b1f52-3c64-4c1b-8a0f-6e3f5b9d2a44"
 APIM_VERSION = "2024-05-01"
 POLICY_LOOK, APIS_LOOK = timedelta(minutes=61), timedelta(minutes=31)
@@ -65,7 +66,11 @@ def test_what_is_wrong_from_the_beginning() -> None:
     }
     assert tenant.unhealthy(DIRECT) == {"retail/tenant/access", "partner/tenant/access"}
     assert tenant.unhealthy(PLAN) == {sandbox}
-    assert tenant.unhealthy(BASE) == {"retail/apis/search", "merchant/apis/hooks"}
+    assert tenant.unhealthy(BASE) == {
+        "retail/apis/search/policies/policy",
+        "merchant/apis/hooks/policies/policy",
+    }
+    assert tenant.unhealthy(NETWORK) == {"sandbox"}
     open_apis = Counter(name.rpartition("/operations/")[0] for name in tenant.unhealthy(AUTHENTICATED))
     assert open_apis == {"retail/apis/stores": 7, "payments/apis/exchange-rates": 4, "merchant/apis/rate-card": 4}
     unused = Counter(name.partition("/")[0] for name in tenant.unhealthy(UNUSED))
@@ -101,6 +106,28 @@ def test_other_scopes_and_the_built_in_subscription_are_healthy() -> None:
     assert tenant.code(ALL_APIS, "retail/subscriptions/cms-content") == "Healthy"
     assert tenant.code(ALL_APIS, "merchant/subscriptions/old-terminal") == "Healthy"
     assert tenant.code(DIRECT, "retail/tenant/gitAccess") is None
+
+
+def test_a_tier_without_virtual_networks_is_healthy_as_it_is() -> None:
+    tenant = Assessed()
+    assert {tenant.code(NETWORK, name) for name in ("orders", "partner", "merchant")} == {"Healthy"}
+    tenant.service("orders").sku = "Premium"
+    tenant.clock.advance(POLICY_LOOK)
+    assert tenant.code(NETWORK, "orders") == "Unhealthy"
+    tenant.service("orders").virtual_network_type = "External"
+    tenant.clock.advance(POLICY_LOOK)
+    assert tenant.code(NETWORK, "orders") == "Healthy"
+
+
+@pytest.mark.parametrize("section", ["inbound", "backend", "outbound", "on-error"])
+def test_each_section_of_a_policy_has_to_begin_with_base(section: str) -> None:
+    tenant = Assessed()
+    reviews, name = tenant.service("retail").apis["reviews"], "retail/apis/reviews/policies/policy"
+    assert tenant.code(BASE, name) == "Healthy"
+    head, opened, rest = reviews.policy.partition(f"<{section}>")
+    reviews.policy = f"{head}{opened}<trace />{rest}"
+    tenant.clock.advance(POLICY_LOOK)
+    assert tenant.code(BASE, name) == "Unhealthy"
 
 
 def test_defender_for_apis_looks_more_often_than_the_policies() -> None:

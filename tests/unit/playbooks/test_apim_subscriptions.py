@@ -28,35 +28,38 @@ class Service(Replies):
         self.name = "widget"
         self.properties: dict[str, Any] = {"scope": f"{SERVICE}/apis", "state": "active", "displayName": "Widget"}
         self.created: datetime = START - timedelta(days=400)
-        self.by_api: Rows = [{"apiId": f"/apis/{api}", "callCountTotal": n} for api, n in (calls or {}).items()]
+        self.by_operation: Rows = [{"apiId": f"/apis/{api}", "callCountTotal": n} for api, n in (calls or {}).items()]
         self.by_subscription: Rows = [{"subscriptionId": "/subscriptions/another", "callCountTotal": 7}]
         if calls:
             self.by_subscription.append(
                 {"subscriptionId": "/subscriptions/Widget", "callCountTotal": sum(calls.values())}
             )
+        self.lately: Rows | None = None  # of the last week, where that is not as before
         self.products = products or {}
         self.sizes: dict[str, int] = {}
         self.etag = '"1"'
 
     def send(self, request: HttpRequest, **kwargs: Any) -> Answer:
         self.requests.append(request)
-        path = unquote(urlsplit(request.url).path).partition("/service/apim/")[2]
-        status, body = self._answer(path)
+        url = urlsplit(unquote(request.url))
+        status, body = self._answer(url.path.partition("/service/apim/")[2], url.query)
         self._replies = [(status, body)]
         answer = super().send(request, **kwargs)
         self.requests.pop()
         answer.headers["ETag"] = self.etag
         return answer
 
-    def _answer(self, path: str) -> tuple[int, Any]:
+    def _answer(self, path: str, query: str) -> tuple[int, Any]:
         match path.split("/"):
             case ["subscriptions", _]:
                 created = self.created.isoformat().replace("+00:00", "Z")
                 return 200, {"name": self.name, "properties": {**self.properties, "createdDate": created}}
+            case ["reports", "bySubscription"] if self.lately is not None and "ge datetime'2026-11-16" in query:
+                return 200, {"value": self.lately}
             case ["reports", "bySubscription"]:
                 return 200, {"value": self.by_subscription}
-            case ["reports", "byApi"]:
-                return 200, {"value": self.by_api}
+            case ["reports", "byOperation"]:
+                return 200, {"value": self.by_operation}
             case ["apis", api, "products"] if api in self.products:
                 return 200, {"value": [_product(name) for name in self.products[api]]}
             case ["products", name, "apis"]:
@@ -134,15 +137,27 @@ def test_a_scope_is_read_in_any_spelling() -> None:
     ("change", "said"),
     [
         (lambda service: setattr(service, "by_subscription", []), "has no usage reports since 2026-08-25"),
-        (lambda service: setattr(service, "by_api", []), "do not say which APIs"),
-        (lambda service: setattr(service, "by_api", [{"apiId": "/apis/-", "callCountTotal": 3}]), "do not say which"),
+        (lambda service: setattr(service, "by_operation", []), "do not say which APIs"),
+        (
+            lambda service: setattr(service, "by_operation", [{"apiId": "/apis/-", "callCountTotal": 3}]),
+            "do not say which",
+        ),
         (lambda service: service.products.clear(), "calls only APIs that are gone: a, b"),
         (lambda service: service.products.update(b=["other"]), "calls a, b, which share no published product"),
         (lambda service: service.products.update(a=["draft-x"], b=["draft-x"]), "no published product"),
         (lambda service: service.products.update(a=["open-x"], b=["open-x"]), "no published product"),
         (lambda service: setattr(service, "etag", ""), "without an ETag"),
     ],
-    ids=["no reports", "not by API", "no API matched", "APIs gone", "no product", "unpublished", "open", "no ETag"],
+    ids=[
+        "no reports",
+        "not by operation",
+        "no API matched",
+        "APIs gone",
+        "no product",
+        "unpublished",
+        "open",
+        "no ETag",
+    ],
 )
 def test_a_doubt_changes_nothing(change: Any, said: str) -> None:
     service = Service(calls={"a": 2, "b": 3}, products={"a": ["one"], "b": ["one"]})
@@ -156,6 +171,27 @@ def test_a_key_that_is_new_is_not_taken_for_unused() -> None:
     service.created = START - timedelta(days=29)
     with pytest.raises(RejectedDataError, match="was made on 2026-10-25 and has not been used yet"):
         plan(service)
+
+
+@pytest.mark.parametrize(
+    "lately", [[], [{"subscriptionId": "/subscriptions/another", "callCountTotal": 0}]], ids=["no rows", "no calls"]
+)
+def test_reports_that_stopped_do_not_say_that_a_key_is_unused(lately: Rows) -> None:
+    service = Service()
+    service.lately = lately
+    with pytest.raises(RejectedDataError, match="has no usage reports since 2026-11-16"):
+        plan(service)
+
+
+@pytest.mark.parametrize("name", ["master", "Master"])
+def test_the_built_in_subscription_is_left_alone_in_any_spelling(name: str) -> None:
+    service = Service()
+    with (
+        AzureClients(explicit_settings(), credential=Credential(), transport=service) as clients,
+        pytest.raises(RejectedDataError, match="is the built-in subscription"),
+    ):
+        REMEDIATION.plan(clients, ArmId.parse(f"{SERVICE}/subscriptions/{name}"), START)
+    assert service.requests == []
 
 
 def test_the_reports_are_asked_for_the_subscription_by_its_own_name() -> None:

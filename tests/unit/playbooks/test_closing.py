@@ -3,15 +3,16 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from html import unescape
 from typing import Any, cast
 
 import pytest
 
 from apiward_core.clock import timestamp
-from apiward_core.errors import GuardrailError
+from apiward_core.errors import ConflictError, GuardrailError
 from apiward_core.logs import Row, TimeSpan
+from apiward_playbooks import transitions
 from apiward_playbooks.closing import Closer
 from apiward_playbooks.findings import Findings, FindingState
 from apiward_playbooks.guardrails.document import AcceptedRisk
@@ -19,7 +20,7 @@ from apiward_playbooks.incidents import Classification, Incidents
 from apiward_playbooks.runs import Run, State
 from apiward_playbooks.store import RunStore
 from tests.property.world import START, FrozenClock, MemoryStore, planned
-from tests.unit.playbooks.desk import FOREIGN, OURS, SERVICE, WORKSPACE, Desk, alert
+from tests.unit.playbooks.desk import DETAILS, FOREIGN, OURS, SERVICE, WORKSPACE, Desk, alert
 
 Accepted = Callable[[Sequence[FindingState]], Mapping[str, AcceptedRisk]]
 
@@ -197,8 +198,92 @@ def test_a_later_run_counts_for_more_than_the_rollback_of_an_earlier_one(desk: D
     desk.alerts = [alert()]
     store, first = _with_run(state=State.ROLLED_BACK, rolled_back_at=timestamp(START + timedelta(minutes=1)))
     later = timestamp(START + timedelta(minutes=2))
-    store.add(replace(first, id="run-2", state=State.CONFIRMED, created_at=later, rolled_back_at=""))
+    store.add(
+        replace(first, id="run-2", state=State.CONFIRMED, created_at=later, confirmed_at=later, rolled_back_at="")
+    )
     assert closer(incidents, HEALTHY, store=store).close_if_done("mine").may_close
+
+
+def test_a_later_run_that_changed_nothing_does_not_hide_a_rollback(desk: Desk, incidents: Incidents) -> None:
+    desk.add("mine", rules=[OURS])
+    desk.alerts = [alert()]
+    store, first = _with_run(state=State.ROLLED_BACK, rolled_back_at=timestamp(START + timedelta(minutes=1)))
+    later = timestamp(START + timedelta(minutes=2))
+    store.add(replace(first, id="run-2", state=State.BLOCKED, created_at=later, rolled_back_at=""))
+    assert not closer(incidents, HEALTHY, store=store).close_if_done("mine").may_close
+
+
+@pytest.mark.parametrize(
+    ("state", "may_close"), [(State.ROLLBACK_FAILED, False), (State.PARTIALLY_APPLIED, True)], ids=["back", "forward"]
+)
+def test_a_way_back_that_was_finished_by_hand_counts_as_a_rollback(
+    desk: Desk, incidents: Incidents, state: State, may_close: bool
+) -> None:
+    desk.add("mine", rules=[OURS])
+    desk.alerts = [alert()]
+    store, run = _with_run(state=state)
+    later = START + timedelta(minutes=1)
+    store.save(transitions.abandoned(run, by="ana", why="restored by hand", now=later), 1)
+    assert closer(incidents, HEALTHY, store=store).close_if_done("mine").may_close is may_close
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "credited"),
+    [(START + timedelta(minutes=1), True), (START - timedelta(minutes=1), False)],
+    ids=["Healthy since", "fixed by hand since"],
+)
+def test_a_run_that_ended_with_another_incident_is_evidence_if_the_finding_stayed_healthy(
+    desk: Desk, incidents: Incidents, confirmed: datetime, credited: bool
+) -> None:
+    desk.add("mine", rules=[OURS])
+    desk.alerts = [alert()]
+    store, run = _with_run(state=State.CLOSED, confirmed_at=timestamp(confirmed))
+    assert closer(incidents, HEALTHY, store=store).close_if_done("mine").may_close
+    [comment] = desk.comments.values()
+    assert (f"audit head {run.audit_head}" in comment) is credited
+    assert ("fixed without a run of apiward" in comment) is not credited
+
+
+def test_an_incident_that_is_closed_gets_no_more_comments(desk: Desk, incidents: Incidents) -> None:
+    desk.add("mine", rules=[OURS], status="Closed")
+    desk.alerts = [alert()]
+    assert closer(incidents, HEALTHY).close_if_done("mine").may_close
+    assert (desk.puts, desk.comments) == (0, {})
+
+
+def test_the_evidence_that_closes_an_incident_is_said_though_another_close_failed(
+    desk: Desk, incidents: Incidents
+) -> None:
+    desk.add("mine", rules=[OURS])
+    desk.alerts = [alert()]
+    store, run = _with_run(state=State.CONFIRMED, confirmed_at=timestamp(START))
+    desk.edits = [lambda incident: setattr(incident, "title", "again")] * 5
+    tool = closer(incidents, HEALTHY, store=store)
+    with pytest.raises(ConflictError):
+        tool.close_if_done("mine")
+    store.add(replace(run, id="run-2", audit_head="f" * 64))
+    assert tool.close_if_done("mine").may_close
+    assert any("f" * 64 in comment for comment in desk.comments.values())
+
+
+def test_an_alert_whose_findings_the_workspace_lost_keeps_its_incident_open(desk: Desk, incidents: Incidents) -> None:
+    class Forgetful(Answers):
+        def query(self, kql: str, *, timespan: TimeSpan) -> list[Row]:
+            return [] if "/lost" in kql else super().query(kql, timespan=timespan)
+
+    desk.add("mine", rules=[OURS])
+    desk.alerts = [alert(), alert(details={**DETAILS, "ServiceId": [f"{SERVICE}/lost"]})]
+    tool = Closer(
+        incidents=incidents,
+        findings=Findings(Forgetful(HEALTHY), clock=FrozenClock()),
+        store=MemoryStore(),
+        classification=Classification(),
+        accepted_risks=no_risk,
+    )
+    verdict = tool.close_if_done("mine")
+    assert (verdict.may_close, verdict.how) == (False, "the workspace has no findings for one of its alerts")
+    assert [finding.finding_id for finding in verdict.findings] == ["a"]
+    assert (desk.stored["mine"].status, desk.comments) == ("New", {})
 
 
 RISK = AcceptedRisk(finding="b", reason="gone by March", accepted_by="ciso", expires=date(2027, 3, 31))

@@ -66,6 +66,8 @@ def office(tmp_path: Path) -> Office:
 HELD = [
     ("rules: [", "are no YAML"),
     ("default: report", "allow report now (the default of"),
+    (APPROVAL + "approval: {approvers: [cleo]}", "approval holds no longer: ben may not approve"),
+    (APPROVAL + "approval: {ticket_pattern: 'CHG-.+'}", "approval holds no longer: Run run-1 needs a change ticket"),
     (APPROVAL + "kill_switch: true", "the kill switch"),
     (APPROVAL + "freeze: {weekly: [{reason: All, days: [Mon, Tue, Wed, Thu, Fri, Sat, Sun]}]}", "a freeze window"),
     (APPROVAL + f"protected: {{ids: [{SERVICE}]}}", "is protected"),
@@ -108,6 +110,20 @@ def test_an_automatic_run_is_held_when_its_mode_was_lowered_to_approval(office: 
     assert engine.advance(run.id).state == State.CLOSED
 
 
+def test_an_approval_holds_as_long_as_its_ticket_does(office: Office) -> None:
+    world, run = planned(1)
+    approved = transitions.approved(run, by="ben", why="", ticket="CHG-7", plan_hash_seen=run.plan_hash, now=START)
+    office.write(APPROVAL + "approval: {ticket_pattern: 'CHG-.+'}")
+    assert office.engine(world, approved).advance(run.id).state == State.CLOSED
+
+
+def test_a_run_that_is_stored_as_reported_writes_nothing(office: Office) -> None:
+    world, run = planned(1)
+    office.write("default: report")
+    held = office.engine(world, replace(approve(run), mode=Mode.REPORT)).advance(run.id)
+    assert (held.state, "allow report now" in held.held, world.writes) == (State.APPROVED, True, [])
+
+
 def test_a_limit_between_two_writes_stops_the_run_half_way(office: Office) -> None:
     office.write(APPROVAL + "budget: {hour: 1}")
     world, run = planned(2)
@@ -136,6 +152,18 @@ def test_a_way_back_is_stopped_by_the_kill_switch_alone(office: Office, text: st
     assert (undone.state, bool(undone.held)) == (ends, ends is State.ROLLING_BACK)
     office.write(APPROVAL)
     assert engine.advance(run.id).state == State.ROLLED_BACK
+
+
+@pytest.mark.parametrize(
+    ("limit", "why"),
+    [(f"protected: {{ids: [{SERVICE}/apis/api-1]}}", "api-1 is protected"), ("budget: {run: 1}", "needs 2 changes")],
+)
+def test_every_change_of_a_plan_counts(office: Office, limit: str, why: str) -> None:
+    _, run = planned(2)
+    office.write(APPROVAL + limit)
+    assert why in office.guard.ruling(run.target, run.plan.changes).blocks
+    with pytest.raises(GuardrailError, match=why):
+        office.guard.permit(approve(run), 1, back=False)
 
 
 def test_a_protected_tag_blocks_and_tags_that_cannot_be_read_allow_nothing(office: Office) -> None:

@@ -162,6 +162,10 @@ def test_a_plan_may_not_have_more_changes_than_the_budget_of_a_run(tmp_path: Pat
 NIGHTS = "freeze: {weekly: [{reason: Night, days: [Mon], starts: '18:00', ends: '07:00', time_zone: Europe/Berlin}]}"
 DAYS = "freeze: {weekly: [{reason: Day, days: [Mon], starts: '09:00', ends: '17:00'}]}"
 WEEKEND = "freeze: {weekly: [{reason: Weekend, days: [Sat, Sun], time_zone: America/New_York}]}"
+TURN = "freeze: {weekly: [{reason: Turn, days: [Sun], starts: '02:30', ends: '04:00', time_zone: Europe/Berlin}]}"
+MIDNIGHT = "freeze: {weekly: [{reason: Sunday, days: [Sun], time_zone: America/Havana}]}"
+DOUBLED = "freeze: {dated: [{reason: r, starts: 2026-10-24, ends: 2026-10-25 02:30, time_zone: Europe/Berlin}]}"
+SKIPPED = "freeze: {dated: [{reason: r, starts: 2027-03-28 02:30, ends: 2027-03-29, time_zone: Europe/Berlin}]}"
 DATED = "freeze: {dated: [{reason: Year, starts: 2026-12-19, ends: 2027-01-04 06:00, time_zone: Europe/Berlin}]}"
 
 
@@ -185,6 +189,17 @@ DATED = "freeze: {dated: [{reason: Year, starts: 2026-12-19, ends: 2027-01-04 06
         (DATED, "2026-12-18T23:00", True),
         (DATED, "2027-01-04T04:59", True),
         (DATED, "2027-01-04T05:00", False),
+        (TURN, "2026-10-25T00:29", False),  # 02:30 comes twice that night, first at 00:30 UTC
+        (TURN, "2026-10-25T00:30", True),
+        (TURN, "2026-10-25T01:15", True),  # 02:15 for the second time
+        (TURN, "2026-10-25T02:59", True),
+        (TURN, "2026-10-25T03:00", False),
+        (MIDNIGHT, "2027-03-14T03:59", False),  # 00:00 to 01:00 is skipped that Sunday
+        (MIDNIGHT, "2027-03-14T04:00", True),
+        (DOUBLED, "2026-10-25T01:29", True),
+        (DOUBLED, "2026-10-25T01:30", False),
+        (SKIPPED, "2027-03-28T00:29", False),
+        (SKIPPED, "2027-03-28T00:30", True),
     ],
 )
 def test_a_freeze_window_covers_its_own_time_zone(tmp_path: Path, text: str, moment: str, frozen: bool) -> None:

@@ -207,8 +207,10 @@ class Stumbling(WorldEffects):
         super().send_comment(comment)
 
 
-def _engine_with(run: Run, effects: WorldEffects, clock: FrozenClock | None = None) -> Engine:
-    store = MemoryStore()
+def _engine_with(
+    run: Run, effects: WorldEffects, clock: FrozenClock | None = None, store: MemoryStore | None = None
+) -> Engine:
+    store = store or MemoryStore()
     store.add(run)
     return Engine(
         store=store,
@@ -233,6 +235,37 @@ def test_a_write_that_arrived_without_an_answer_can_be_rolled_back() -> None:
     engine.transition(run.id, lambda run: transitions.rolling_back(run, by="ana", why="", now=START))
     assert engine.advance(run.id).state == State.ROLLED_BACK
     assert world.values[run.plan.changes[0].resource_id] == run.plan.changes[0].before
+
+
+def test_a_worker_that_was_overtaken_by_a_rollback_writes_nothing() -> None:
+    world, run = planned(1)
+    store = MemoryStore()
+    other = engine_for(world, store, Fuse())
+
+    class Overtaken(WorldEffects):
+        def observe(self, run: Run, change: Change) -> Observed:
+            if store.load(run.id)[0].attempted == 0:
+                other.transition(run.id, lambda run: transitions.rolling_back(run, by="ana", why="", now=START))
+                other.advance(run.id)
+            return super().observe(run, change)
+
+    ended = _engine_with(approve(run), Overtaken(world, Fuse()), store=store).advance(run.id)
+    assert ended.state == State.ROLLED_BACK
+    assert world.writes == []
+
+
+def test_a_write_that_is_still_under_way_cannot_arrive_after_the_rollback() -> None:
+    world, run = planned(1)
+    [change] = run.plan.changes
+    effects = Stumbling(world, write=[DOWN])
+    seen = effects.observe(run, change)
+    engine = _engine_with(approve(run), effects)
+    with pytest.raises(TransientError):
+        engine.advance(run.id)
+    engine.transition(run.id, lambda run: transitions.rolling_back(run, by="ana", why="", now=START))
+    assert engine.advance(run.id).state == State.ROLLED_BACK
+    with pytest.raises(ConflictError):
+        effects.write(run, change, seen.etag, back=False)
 
 
 def test_an_applied_run_is_not_written_later_than_its_plan_allows() -> None:
@@ -263,6 +296,35 @@ def test_a_resource_that_is_gone_when_verified_leaves_the_run_unverified() -> No
     world, run = planned(1)
     ended = _engine_with(approve(run), Stumbling(world, verify=[GONE])).advance(run.id)
     assert (ended.state, ended.evidence) == (State.UNVERIFIED, Evidence(False, {}, str(GONE)))
+
+
+class Unreachable(WorldEffects):
+    """Resources that the settings took out of reach; only some calls notice."""
+
+    def __init__(self, world: World, *, at: str) -> None:
+        super().__init__(world, Fuse())
+        self._at = at
+
+    def require_allowed(self, run: Run) -> None:
+        self._refuse("begin")
+
+    def observe(self, run: Run, change: Change) -> Observed:
+        self._refuse("look")
+        return super().observe(run, change)
+
+    def _refuse(self, at: str) -> None:
+        if at == self._at:
+            raise GuardrailError("outside the allowed scopes.", remedy="Add it.")
+
+
+@pytest.mark.parametrize(("at", "steps"), [("begin", ["hold"]), ("look", ["begin", "hold"])])
+def test_a_run_that_is_out_of_reach_is_held_and_comes_to_rest(at: str, steps: list[str]) -> None:
+    world, run = planned(1)
+    held = _engine_with(approve(run), Unreachable(world, at=at)).advance(run.id)
+    assert (held.state, held.held) == (State.APPROVED, "outside the allowed scopes. Add it.")
+    said = sorted(world.audit.values(), key=lambda row: row.columns["Sequence"])
+    assert [row.columns["Step"] for row in said] == ["plan", "approve", *steps]
+    assert world.writes == []
 
 
 def test_nobody_cannot_approve() -> None:

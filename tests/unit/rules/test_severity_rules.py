@@ -10,7 +10,7 @@ import pytest
 from apiward_core.kql_engine import Row
 from apiward_rules.load import load_rules
 from apiward_rules.model import AnalyticsRule
-from tests.unit.rules.workspace import KEY, MINUTE, NOW, Rows, row
+from tests.unit.rules.workspace import HOUR, KEY, MINUTE, NOW, Rows, row
 
 RULES: dict[str, AnalyticsRule] = {
     rule.severity: rule for stem, rule in load_rules().items() if stem.startswith("api-recommendation-")
@@ -62,6 +62,16 @@ def test_a_regression_is_raised_by_the_rule_of_the_present_severity_alone(
     rows: Rows, before: str, severity: str
 ) -> None:
     rows.send(changed(severity, before, ChangeType="Regressed", PreviousState="Healthy"))
+    assert raising(rows) == [severity]
+
+
+@pytest.mark.parametrize(("before", "severity"), list(product(RANKS, RANKS)))
+def test_a_finding_of_a_state_that_was_started_anew_is_raised_by_the_rule_of_its_present_severity(
+    rows: Rows, before: str, severity: str
+) -> None:
+    rows.send(row(Revision=5, ChangeType="Regressed", Severity=before, PreviousState="Healthy"), observed=NOW - HOUR)
+    anew = {"Severity": severity, "FirstSeen": (NOW - 10 * MINUTE).isoformat()}
+    rows.send(row(**anew), observed=NOW - 10 * MINUTE)
     assert raising(rows) == [severity]
 
 

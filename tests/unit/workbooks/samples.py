@@ -14,7 +14,7 @@ from tests.unit.rules.workspace import SEED
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 WORKSPACE = ArmId.parse(SEED.resource_id)
-HEALTH = "ApiConnectorHealth"
+COVERAGE = "ApiCoverage"
 
 
 class FixedClock:
@@ -29,8 +29,8 @@ class Answers:
     """Answers queries by their text, and keeps what it was asked; every subscription was read whole."""
 
     def __init__(self, **answers: Sequence[Row] | Answer | ApiwardError) -> None:
-        fresh = [{"Asked": 1, "Known": 1, "Oldest": NOW}]
-        self._answers: Mapping[str, Sequence[Row] | Answer | ApiwardError] = {HEALTH: fresh, **answers}
+        fresh = [{"Asked": 1, "Whole": 1, "Fresh": 1, "Oldest": NOW, "Lost": 0}]
+        self._answers: Mapping[str, Sequence[Row] | Answer | ApiwardError] = {COVERAGE: fresh, **answers}
         self.asked: list[tuple[str, TimeSpan]] = []
 
     def read(self, kql: str, *, timespan: TimeSpan) -> Answer:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from apiward_workbooks.cells import Cell
+from apiward_workbooks.cells import Cell, plain_cell
 from apiward_workbooks.charts import Bar, BarChart, Line, LineChart, Segment
 from apiward_workbooks.html import render_html
 from apiward_workbooks.reports import Block, Prose, Remark, Section, Shown
@@ -153,6 +153,16 @@ def test_a_line_chart_is_told_in_a_sentence_and_in_figures() -> None:
     assert label == "Trend. 2026-11-22 to 2026-11-24: High from 3 to 1, at most 3."
     headers = [attributes.get("scope") for tag, attributes in made.tags if tag == "th"]
     assert headers == ["col", "col", "row", "row", "row"]
+
+
+def test_a_legend_says_what_a_line_was_when_it_began() -> None:
+    assert "High 1 was 3" in " ".join(page(Shown(title="Trend", visual=line(None, 3, 1))).text.split())
+    assert "was 2" not in page(Shown(title="Trend", visual=line(2, 5, 2))).text
+
+
+def test_a_moment_is_kept_on_one_line() -> None:
+    made = page(Shown(title="Read", visual=Table(("At",), ((plain_cell(START),),))))
+    assert [attributes for tag, attributes in made.tags if tag == "td"] == [{"class": "moment"}]
 
 
 def test_a_chart_without_values_says_so() -> None:

@@ -1,5 +1,6 @@
 """What the leadership workbook says of rows as the connector and the playbooks write them, on the lab's KQL engine."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -63,7 +64,7 @@ def test_findings_that_nobody_read_whole_for_three_days_are_unknown_however_many
     workspace.run(outcome="Partial")
     workspace.run(ago=4 * DAY)
     figures = tiles(workspace, "Open findings by severity")
-    assert figures["High"] == ("unknown", "no subscription was read whole in the last three days")
+    assert figures["High"] == ("unknown", "no subscription has whole data of the last three days")
 
 
 def test_tiles_count_what_is_open_once_and_zero_where_there_is_none() -> None:
@@ -83,8 +84,8 @@ def test_a_subscription_that_was_not_read_makes_the_figures_a_minimum() -> None:
     workspace.run(OTHER_SUBSCRIPTION, outcome="Failed")
     workspace.findings(row("f1"))
     assert tiles(workspace, "Open findings by severity")["High"] == (
-        "1",
-        "at least: 1 of 2 subscriptions were read whole",
+        "at least 1",
+        "whole data of 1 of 2 subscriptions",
     )
     assert tiles(workspace, "Today's data")["Can the data be trusted today?"][0] == "in part"
 
@@ -124,6 +125,133 @@ def test_a_day_that_was_not_read_whole_is_left_out_of_the_trend_and_is_no_improv
         workspace.findings(row("f1", ChangeType="Snapshot", RecordId=f"{days}"), ago=days * DAY)
     chart = visual(workspace, "Open findings per day")
     assert [moment.day for moment in chart.moments] == [21, 23]
+
+
+def snapshots(workspace: Workspace, *names: str, ago: timedelta, **changes: Any) -> None:
+    """The daily rows of findings that did not change."""
+    day = (workspace.now - ago).isoformat()
+    rows = (row(name, **{"ChangeType": "Snapshot", "RecordId": f"{name}/{day}", **changes}) for name in names)
+    workspace.findings(*rows, ago=ago)
+
+
+def trend(workspace: Workspace, **options: Any) -> dict[int, float | None]:
+    """The open findings of high severity by day of the month."""
+    chart = visual(workspace, "Open findings per day", **options)
+    high = next(line for line in chart.lines if line.label == "High")
+    return dict(zip((moment.day for moment in chart.moments), high.values, strict=True))
+
+
+def test_a_day_that_the_time_range_cuts_is_not_taken_for_one_without_findings() -> None:
+    workspace = Workspace()
+    for days in (3, 2, 1):
+        workspace.run(ago=days * DAY + 6 * HOUR, findings=1)
+        snapshots(workspace, "f1", ago=days * DAY + 6 * HOUR)
+        workspace.run(ago=days * DAY - 6 * HOUR, findings=1)
+    assert trend(workspace, time_range=3 * DAY) == {21: 1.0, 22: 1.0}
+
+
+def test_a_day_without_a_run_over_one_of_the_subscriptions_is_no_improvement() -> None:
+    workspace = Workspace()
+    for days in (2, 1, 0):
+        workspace.run(ago=days * DAY, findings=1)
+        snapshots(workspace, "f1", ago=days * DAY)
+        if days != 1:
+            workspace.run(OTHER_SUBSCRIPTION, ago=days * DAY, findings=1)
+            snapshots(workspace, "f2", ago=days * DAY, SubscriptionId=OTHER_SUBSCRIPTION)
+    assert trend(workspace) == {21: 2.0, 23: 2.0}
+
+
+def test_a_subscription_counts_from_the_first_day_on_which_it_is_read_to_the_last() -> None:
+    workspace = Workspace()
+    for days in (3, 2, 1, 0):
+        workspace.run(ago=days * DAY, findings=1)
+        snapshots(workspace, "f1", ago=days * DAY)
+    workspace.run(OTHER_SUBSCRIPTION, ago=2 * DAY, findings=1)
+    snapshots(workspace, "f2", ago=2 * DAY, SubscriptionId=OTHER_SUBSCRIPTION)
+    assert trend(workspace) == {20: 1.0, 21: 2.0, 22: 1.0, 23: 1.0}
+
+
+def test_a_finding_that_one_reading_missed_stays_open_in_the_trend() -> None:
+    workspace = Workspace()
+    for days in (2, 1, 0):
+        workspace.run(ago=days * DAY, findings=2)
+        snapshots(workspace, "f1", *(["f2"] if days != 1 else []), ago=days * DAY)
+    assert trend(workspace) == {21: 2.0, 22: 2.0, 23: 2.0}
+
+
+def test_an_old_row_that_arrives_late_does_not_open_a_finding_again() -> None:
+    workspace = Workspace()
+    workspace.run(findings=1)
+    workspace.findings(row("f1", Revision=2, ChangeType="Resolved", State="Healthy"), ago=2 * HOUR)
+    workspace.findings(row("f1"), ago=HOUR)
+    assert trend(workspace) == {23: 0.0}
+
+
+def test_a_day_whose_rows_did_not_all_arrive_is_left_out_of_the_trend() -> None:
+    workspace = Workspace()
+    for days in (1, 0):
+        workspace.run(ago=days * DAY, findings=3 - days)
+        snapshots(workspace, "f1", "f2", ago=days * DAY)
+    assert trend(workspace) == {22: 2.0}
+
+
+def test_a_severity_that_is_not_chosen_is_not_drawn_as_zero() -> None:
+    workspace = Workspace()
+    workspace.run(findings=1)
+    workspace.findings(row("f1"))
+    text = load_workbooks()["api-posture-leadership"].text
+    chosen = json.loads(text)
+    severity = next(one for one in chosen["items"][0]["content"]["parameters"] if one["name"] == "Severity")
+    severity["value"] = ["High"]
+    report = Reports(workspace, FixedClock(), ArmId.parse(SEED.resource_id)).run(
+        Workbook.parse(json.dumps(chosen), title="")
+    )
+    charts = [one.visual for one in report.blocks if isinstance(one, Shown) and isinstance(one.visual, LineChart)]
+    assert [[line.label for line in chart.lines] for chart in charts] == [["High"]]
+
+
+def test_a_whole_reading_whose_snapshot_is_too_old_to_be_seen_is_unknown_and_not_zero() -> None:
+    workspace = Workspace()
+    snapshots(workspace, "f1", ago=3 * DAY + HOUR)
+    workspace.run(ago=3 * DAY + HOUR, findings=1)
+    workspace.run(ago=3 * DAY - HOUR, findings=1)
+    assert tiles(workspace, "Open findings by severity")["High"][0] == "unknown"
+    assert tiles(workspace, "Today's data")["Can the data be trusted today?"][0] == "in part"
+    assert visual(workspace, "Coverage by subscription").rows[0][4].text == "findings that are not in the workspace: 1"
+
+
+def test_rows_that_did_not_arrive_make_figures_unknown_or_a_minimum() -> None:
+    workspace = Workspace()
+    workspace.run(findings=2, dead=1)
+    workspace.findings(row("f1"))
+    assert tiles(workspace, "Open findings by severity")["High"][0] == "unknown"
+    assert tiles(workspace, "Today's data") == {
+        "Can the data be trusted today?": ("in part", "whole data of the last 26 hours: 0 of 1 subscriptions"),
+        "Subscriptions read whole": ("1 of 1", "the longest ago at 2026-11-23 12:00 UTC"),
+        "Rows that did not arrive": ("1", "kept by the connector, to be sent again"),
+    }
+
+
+def test_a_subscription_is_the_same_in_any_spelling() -> None:
+    workspace = Workspace()
+    subscription = "abcdefab-0000-0000-0000-000000000000"
+    workspace.run(subscription, findings=1)
+    workspace.findings(row("f1", SubscriptionId=subscription.upper()))
+    assert tiles(workspace, "Open findings by severity")["High"] == ("1", "open findings in 1 subscription")
+    assert trend(workspace) == {23: 1.0}
+
+
+def test_data_is_not_trusted_while_a_row_waits_to_be_sent_again() -> None:
+    workspace = Workspace()
+    workspace.run(findings=1, dead=1)
+    workspace.findings(row("f1"))
+    assert tiles(workspace, "Today's data")["Can the data be trusted today?"] == ("in part", "some rows did not arrive")
+
+
+def test_a_subscription_in_which_nothing_was_found_is_zero_and_not_unknown() -> None:
+    workspace = Workspace()
+    workspace.run()
+    assert tiles(workspace, "Open findings by severity")["High"] == ("0", "open findings in 1 subscription")
 
 
 def test_only_the_trend_and_what_remediation_did_follow_the_time_range() -> None:
@@ -231,7 +359,7 @@ def test_coverage_names_what_was_not_read_and_why() -> None:
         SUBSCRIPTION,
         "Partial",
         "2026-11-22 12:00 UTC",
-        "",
+        "0",
         "/subscriptions/x: no Reader role",
     ]
     assert shown.rows[0][1].tone == "orange"

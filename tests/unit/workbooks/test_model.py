@@ -54,6 +54,12 @@ def test_a_text_a_query_a_parameter_and_a_group_are_read_with_their_settings() -
     )
 
 
+@pytest.mark.parametrize(("written", "width"), [("50", 50), (25, 25), ("33.3", 33), ("", 100), (None, 100)])
+def test_a_width_is_a_number_of_percent_however_it_is_written(written: object, width: int) -> None:
+    (text,) = parse({"type": 1, "content": {"json": "x"}, "customWidth": written})
+    assert text.width == width
+
+
 def test_a_time_range_of_nothing_means_that_the_query_says_it() -> None:
     (query,) = parse({"type": 3, "content": {"query": "T", "timeContext": {"durationMs": 0}}})
     assert isinstance(query, Query)

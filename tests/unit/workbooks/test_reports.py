@@ -125,29 +125,35 @@ def test_parameters_leave_their_group_only_when_it_exports_them(exports: bool, e
     assert made.blocks == (Section(title="Inside", blocks=()), Prose(markdown=expected))
 
 
+FRESH = {"Asked": 3, "Whole": 3, "Fresh": 3, "Oldest": NOW, "Lost": 0}
+
+
 @pytest.mark.parametrize(
-    ("row", "whole", "said"),
+    ("facts", "whole", "said"),
     [
-        ({"Asked": 3, "Known": 3, "Oldest": NOW}, True, "every subscription was read whole (3)"),
-        ({"Asked": 3, "Known": 2, "Oldest": NOW}, False, "2 of 3 subscriptions were read whole"),
-        ({"Asked": 3, "Known": 0, "Oldest": None}, False, "unknown: no subscription was read whole"),
-        ({"Asked": 0, "Known": 0, "Oldest": None}, False, "unknown: no subscription was read whole"),
+        ({}, True, "every subscription was read whole (3), the longest ago at 2026-11-23 12:00 UTC"),
+        ({"Fresh": 2}, False, "every subscription was read whole (3)"),
+        ({"Lost": 1200}, False, "; 1,200 rows did not arrive"),
+        ({"Whole": 2, "Fresh": 2}, False, "whole data of 2 of 3 subscriptions, the longest ago"),
+        ({"Whole": 0, "Fresh": 0, "Oldest": None}, False, "unknown: no subscription has whole data"),
+        ({"Asked": 0, "Whole": 0, "Fresh": 0, "Oldest": None, "Lost": None}, False, "unknown: no subscription"),
     ],
+    ids=range(6),
 )
-def test_the_report_says_how_fresh_its_data_is(row: dict[str, object], whole: bool, said: str) -> None:
-    made = run(answers=Answers(ApiConnectorHealth=[row]))
+def test_the_report_says_how_fresh_its_data_is(facts: dict[str, object], whole: bool, said: str) -> None:
+    made = run(answers=Answers(ApiCoverage=[{**FRESH, **facts}]))
     assert made.freshness.whole is whole
     assert said in made.freshness.text
 
 
 def test_freshness_that_cannot_be_read_is_unknown_and_a_problem() -> None:
-    made = run(answers=Answers(ApiConnectorHealth=REFUSED))
+    made = run(answers=Answers(ApiCoverage=REFUSED))
     assert made.freshness.text.startswith("unknown")
     assert made.problems == ("data freshness: HTTP 400: no such table Deploy it.",)
 
 
 def test_queries_that_fail_for_one_reason_are_one_problem() -> None:
-    made = run(query("A"), query("B"), answers=Answers(A=REFUSED, B=REFUSED, ApiConnectorHealth=REFUSED))
+    made = run(query("A"), query("B"), answers=Answers(A=REFUSED, B=REFUSED, ApiCoverage=REFUSED))
     assert made.problems == ("A, B, data freshness: HTTP 400: no such table Deploy it.",)
 
 

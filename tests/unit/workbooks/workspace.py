@@ -54,11 +54,14 @@ class Workspace:
         outcome: str = "Complete",
         ago: timedelta = timedelta(0),
         unread: Sequence[Mapping[str, str]] = (),
+        findings: int = 0,
+        dead: int = 0,
     ) -> None:
-        """A run of the connector over one subscription."""
+        """A run of the connector over one subscription that has so many `findings`."""
         ended = self.now - ago
         watermark = {"Watermark": ended.isoformat()} if outcome == "Complete" else {}
-        facts = {"Outcome": outcome, "Unread": list(unread), "DeadLetters": 0, **watermark}
+        counts = {"FindingsCurrent": findings, "DeadLetters": dead}
+        facts = {"Outcome": outcome, "Unread": list(unread), **counts, **watermark}
         identity = {"RecordId": f"{subscription}/{ended}", "Scope": f"/subscriptions/{subscription}"}
         self._send(HEALTH, [{**identity, **facts}], ended)
 

@@ -6,9 +6,12 @@ from datetime import datetime
 from apiward_lab.defender.definition import Definition, Verdict
 from apiward_lab.estate import Estate
 
+EVALUATED_SKUS = frozenset({"Developer", "StandardV2", "Premium", "PremiumV2"})
+"""The policy's default; the other tiers cannot join a virtual network and comply as they are."""
+
 
 class VirtualNetwork:
-    """Unhealthy when a service is in no virtual network."""
+    """Unhealthy when a service of a tier that could join a virtual network is in none."""
 
     definition = Definition(
         key="74e7dcff-317f-9635-41d2-ead5019acc99",
@@ -27,4 +30,5 @@ class VirtualNetwork:
     def verdicts(self, estate: Estate, _now: datetime) -> Iterator[Verdict]:
         """One verdict for each service."""
         for service in estate.services:
-            yield Verdict(service.resource_id, is_healthy=service.virtual_network_type != "None")
+            is_outside = service.sku in EVALUATED_SKUS and service.virtual_network_type == "None"
+            yield Verdict(service.resource_id, is_healthy=not is_outside)

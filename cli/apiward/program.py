@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ from apiward import console
 from apiward.commands import content, findings, incidents, infra, ingest, lab, remediate, rules, workbook
 from apiward.demo import demo
 from apiward_core.clients import USER_AGENT
-from apiward_core.errors import ApiwardError
+from apiward_core.errors import ApiwardError, ConfigurationError
 
 app = typer.Typer(
     name="apiward",
@@ -46,7 +47,19 @@ def main() -> None:
     """Do what the command line says; an error of ours is told in two lines and sets the exit code."""
     logging.basicConfig(handlers=[logging.NullHandler()])  # what the SDKs log of a failure, the error says again
     try:
+        _require_text(sys.argv[1:])
         app()
     except ApiwardError as error:
         console.complain(error)
         sys.exit(error.exit_code)
+
+
+def _require_text(arguments: Sequence[str]) -> None:
+    """Bytes that are no text come as lone surrogates, which can be neither sent nor stored."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            raise ConfigurationError(
+                f"The argument {argument!r} is not UTF-8.", remedy="Type it again; is the terminal set to UTF-8?"
+            ) from error

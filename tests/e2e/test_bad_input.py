@@ -203,6 +203,7 @@ MISTAKES = [
     Mistake("unknown workspace", ("incidents", "show", "1"), 1, (NOBODY,), {"workspace_customer_id": NOBODY}),
     Mistake("unknown incident", ("incidents", "show", "4711"), 1, ("4711", "incidents list")),
     Mistake("unknown finding", ("remediate", "plan", "no-such-finding"), 1, ("no-such-finding", "current finding")),
+    Mistake("bytes that are no text", (*PLAN[:-1], "\udcff"), 2, ("'\\udcff'", "UTF-8")),
     Mistake("unknown run", ("remediate", "show", "no-such-run"), 1, ("no-such-run", "remediate list")),
     Mistake(
         "another plan's hash",

@@ -60,7 +60,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
         show_header=any(columns),
     )
     for index, column in enumerate(columns):
-        widest = max((len(row[index]) for row in cells), default=0)
+        widest = max((len(line) for row in cells for line in row[index].plain.splitlines()), default=0)
         shown.add_column(column, overflow="fold", no_wrap=widest <= (_WORD if index else _GUID))
     for row in cells:
         shown.add_row(*row)

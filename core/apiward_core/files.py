@@ -38,5 +38,5 @@ def private_file(path: Path) -> Path:
 def _unusable(kind: str, path: Path, error: OSError) -> ConfigurationError:
     return ConfigurationError(
         f"The {kind} {path} cannot be made or written: {error.strerror}.",
-        remedy="Make its folder writable, or name another one (state_dir in the settings).",
+        remedy="Make its folder writable, or name another one (state_dir in the settings, or the command's option).",
     )

@@ -53,7 +53,10 @@ class Control:
         seconds = body.get("advance_seconds") if isinstance(body, dict) else None
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds < 0:
             raise Problem(400, "InvalidAdvance", "advance_seconds must be a number of seconds, zero or more.")
-        self._clock.advance(timedelta(seconds=seconds))
+        try:
+            self._clock.advance(timedelta(seconds=seconds))
+        except (OverflowError, ValueError) as error:
+            raise Problem(400, "InvalidAdvance", f"The clock cannot move by {seconds} seconds: {error}.") from error
         return self._time(call)
 
     def _status(self, _call: Call) -> Reply:

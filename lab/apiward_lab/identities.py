@@ -19,7 +19,7 @@ SECURITY_GROUP = "rg-security"
 
 # identity -> roles on every subscription, roles on the resource group of the workspace
 _ROLES: dict[str, tuple[Sequence[str], Sequence[str]]] = {
-    "connector": (("Security Reader", "API Management Service Reader Role"), ("Reader",)),
+    "connector": (("Security Reader", "API Management Service Reader Role"), ()),
     "playbooks": (
         ("Security Reader", "API Management Service Contributor"),
         ("Log Analytics Reader", "Microsoft Sentinel Responder"),

@@ -31,7 +31,7 @@ class Planned:
     """The runs that were planned, and what could not be planned and why."""
 
     runs: tuple[Run, ...]
-    problems: Mapping[str, str]
+    problems: Mapping[str, ApiwardError]
 
 
 @dataclass(frozen=True)
@@ -135,13 +135,13 @@ class Playbooks:
         busy = {run.target.finding_id for run in self._store.all() if run.state not in ENDED}
         free = [found.finding_id for found in findings if found.state == "Unhealthy" and found.finding_id not in busy]
         planned: list[Run] = []
-        problems: dict[str, str] = {}
+        problems: dict[str, ApiwardError] = {}
         for finding_id in free:
             try:
                 target = target_of(self._findings.current(finding_id))
                 planned.append(self._plan(target, requested_by, incident.name))
             except ApiwardError as error:
-                problems[f"finding {finding_id}"] = str(error)
+                problems[f"finding {finding_id}"] = error
         return Planned(tuple(planned), problems)
 
     def findings_of(self, number: int) -> tuple[IncidentSummary, tuple[FindingState, ...]]:

@@ -132,6 +132,17 @@ def test_a_rollback_after_the_incident_was_closed_opens_another(office: Office) 
     assert new != number
 
 
+@pytest.mark.parametrize("slug", [PROTOCOLS, "apim-endpoint-authenticated"], ids=["unreadable", "guided"])
+def test_what_is_forbidden_for_every_finding_of_an_incident_is_said_once(office: Office, slug: str) -> None:
+    number = office.incident(slug)
+    done = office.under("default: [" if slug == PROTOCOLS else "default: approval\n")(
+        "remediate", "plan", "--incident", str(number), "--by", "ana"
+    )
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.count("Not planned") == 1
+    assert done.stderr.count("guardrails.yaml are no YAML" if slug == PROTOCOLS else f"{slug} is guided") == 1
+
+
 def test_without_guardrails_a_plan_is_blocked_and_no_approval_helps(office: Office) -> None:
     run, number = office.under(None), str(office.incident(PROTOCOLS))
     before = office.writes()

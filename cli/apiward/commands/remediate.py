@@ -36,7 +36,8 @@ def plan(
 ) -> None:
     """Plan a remediation. Nothing is changed; the guardrails say whether it needs an approval, or is blocked."""
     if bool(finding) == bool(incident):
-        raise ConfigurationError("Nothing to plan for.", remedy="Give a finding id, or --incident NUMBER.")
+        told = "both a finding and --incident" if finding else "neither a finding nor --incident"
+        raise ConfigurationError(f"There is {told} to plan for.", remedy="Give a finding id, or --incident NUMBER.")
     with open_app(load_settings()) as opened:
         playbooks = opened.playbooks()
         if incident:
@@ -144,10 +145,14 @@ def list_(
         console.emit([_as_json(run) for run in found])
         return
     rows = [
-        (run.id, run.state, run.target.recommendation, console.resource(run.target.resource_id), run.requested_by)
+        (
+            f"{run.id}\n{run.state}",
+            f"{run.target.recommendation}\n{console.resource(run.target.resource_id)}",
+            run.requested_by,
+        )
         for run in found
     ]
-    console.table("Runs", ("run", "state", "recommendation", "resource", "requested by"), rows)
+    console.table("Runs", ("run, state", "recommendation, resource", "requested by"), rows)
 
 
 @app.command()
@@ -210,10 +215,15 @@ def show_run(run: Run) -> None:
 def _require_planned(planned: Planned) -> None:
     """Nothing, when every finding has a plan that can be applied."""
     if planned.problems:
-        raise IncompleteError(
-            f"Not planned: {'; '.join(f'{what}: {why}' for what, why in planned.problems.items())}",
-            remedy="Settle what is named, then plan again.",
+        whats: dict[str, list[str]] = {}
+        for what, error in planned.problems.items():
+            whats.setdefault(str(error), []).append(what)
+        told = "; ".join(f"{', '.join(those)}: {why}" for why, those in whats.items())
+        is_forbidden = not planned.runs and all(
+            isinstance(error, GuardrailError) for error in planned.problems.values()
         )
+        kind = GuardrailError if is_forbidden else IncompleteError
+        raise kind(f"Not planned: {told}", remedy="Settle what is named, then plan again.")
     if blocked := [run for run in planned.runs if run.state == State.BLOCKED]:
         raise GuardrailError(
             f"Blocked: {'; '.join(f'run {run.id}, since {run.problem}' for run in blocked)}.",

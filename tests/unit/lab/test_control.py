@@ -42,9 +42,12 @@ def test_the_clock_is_moved_by_seconds() -> None:
     assert bench.send("GET", "clock").body["offset_seconds"] == 90.5
 
 
-@pytest.mark.parametrize("body", [{}, [], {"advance_seconds": -1}, {"advance_seconds": "1"}, {"advance_seconds": True}])
+@pytest.mark.parametrize(
+    "body",
+    [{}, [], {"advance_seconds": -1}, {"advance_seconds": "1"}, {"advance_seconds": True}, {"advance_seconds": 1e30}],
+)
 def test_a_step_that_makes_no_sense_is_refused(body: Any) -> None:
-    with pytest.raises(Problem, match="advance_seconds"):
+    with pytest.raises(Problem, match=r"advance_seconds|cannot move"):
         Bench().send("POST", "clock", body)
 
 

@@ -33,7 +33,7 @@ demo: $(VENV)/.installed ## run the whole loop against a local Azure
 	@$(BIN)/apiward demo
 
 test: check ## every check, then every test with coverage
-	$(BIN)/pytest -n 2 --cov
+	$(BIN)/pytest -n 2 --dist loadfile --cov
 
 check: setup ## formatting, lint, types, layers, generated files
 	$(BIN)/ruff format --check .

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from duckdb_kql import ir
 from duckdb_kql.lower import lower
@@ -10,19 +10,34 @@ from duckdb_kql.lower import lower
 from apiward_lab.loganalytics.kql_errors import QueryError
 
 
-def check_case(kql: str, schema: Mapping[str, Sequence[str]], functions: Any) -> None:
-    """Raise QueryError when a table or column is named in a case that it does not have; `functions` are parsed.
+@dataclasses.dataclass(frozen=True)
+class Names:
+    """The names of tables and columns that a query uses, and those that it makes itself."""
+
+    tables: frozenset[str]
+    columns: frozenset[str]
+    made: frozenset[str]
+
+    @classmethod
+    def of(cls, kql: str, functions: Any) -> Self:
+        """The names in a query and in the parsed `functions` that it calls. Raises KqlError."""
+        nodes = [*_nodes(lower(kql, None, functions))]
+        return cls(
+            tables=frozenset(node.name for node in nodes if isinstance(node, ir.TableRef)),
+            columns=frozenset(node.name for node in nodes if isinstance(node, ir.ColumnRef)),
+            made=frozenset(node for node in nodes if isinstance(node, str)),
+        )
+
+
+def check_case(names: Names, schema: Mapping[str, Sequence[str]]) -> None:
+    """Raise QueryError when a table or column is named in a case that it does not have.
 
     A name that the query itself makes, in whatever case, is left alone.
     """
-    nodes = [*_nodes(lower(kql, None, functions))]
-    made = {node for node in nodes if isinstance(node, str)}
-    tables = {node.name for node in nodes if isinstance(node, ir.TableRef)}
-    columns = {node.name for node in nodes if isinstance(node, ir.ColumnRef)}
-    for name in _in_wrong_case(tables - made, schema):
+    for name in _in_wrong_case(names.tables - names.made, schema):
         raise QueryError("SemanticError", "SEM0100", f"Failed to resolve table expression named '{name}'")
-    known = {column for table in tables & schema.keys() for column in schema[table]}
-    for name in _in_wrong_case(columns - made, known):
+    known = {column for table in names.tables & schema.keys() for column in schema[table]}
+    for name in _in_wrong_case(names.columns - names.made, known):
         raise QueryError("SemanticError", "SEM0100", f"Failed to resolve column or scalar expression named '{name}'")
 
 

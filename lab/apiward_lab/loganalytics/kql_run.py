@@ -16,7 +16,7 @@ from duckdb_kql.types import kusto_type
 
 from apiward_lab.loganalytics.columns import Column
 from apiward_lab.loganalytics.kql_errors import QueryError, explain
-from apiward_lab.loganalytics.kql_names import check_case
+from apiward_lab.loganalytics.kql_names import Names, check_case
 from apiward_lab.loganalytics.store import ARRIVED, naive
 from apiward_lab.loganalytics.timespans import format_datetime, format_timespan
 
@@ -56,7 +56,7 @@ def run(
         raise QueryError("SyntaxError", "SYN0001", "Expected a query, not an empty text or a control command.")
     try:
         known = _parsed(tuple(functions))
-        check_case(kql, schema, known)
+        check_case(_names(kql, tuple(functions)), schema)
         sql = duckdb_kql.to_sql(kql, schema=dict(schema), functions=known, query_now=naive(now), allow_write=False)
         cursor.execute(str(sql), sql.parameters or None)
         return _fetch(cursor, max_rows)
@@ -68,6 +68,12 @@ def run(
 def _parsed(functions: tuple[str, ...]) -> Any:
     """Parsing takes half of a query's time, and queries come with the same functions again and again."""
     return parse_functions(list(functions))
+
+
+@lru_cache(maxsize=512)
+def _names(kql: str, functions: tuple[str, ...]) -> Names:
+    """Rules ask the same every hour."""
+    return Names.of(kql, _parsed(functions))
 
 
 def _fetch(cursor: duckdb.DuckDBPyConnection, max_rows: int | None) -> Result:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import jwt
 import trustme
-from azure.identity import ClientSecretCredential
 
 from apiward_lab.entra import Application, FederatedCredential
 from tests.e2e.certificates import new_key, own_certificate, pem
 from tests.e2e.commands import varied
 from tests.e2e.conftest import Raised
+from tests.lab_credential import credential_of
 
 PASSWORD = "correct-horse-battery"
 SOMEBODY = "11111111-2222-3333-4444-555555555555"
@@ -98,15 +98,8 @@ def user_assigned_identity(raised: Raised, folder: Path) -> dict[str, str]:
 
 def developer(raised: Raised, folder: Path) -> dict[str, str]:
     """An `az` on the PATH that prints what Azure CLI prints to somebody who is signed in to this tenant."""
-    lab, who = raised.lab, operator(raised)
-    with ClientSecretCredential(
-        lab.estate.tenant_id,
-        who.client_id,
-        who.client_secret,
-        authority=lab.base_url,
-        disable_instance_discovery=True,
-        connection_verify=str(lab.ca_bundle),
-    ) as credential:
+    lab = raised.lab
+    with credential_of(lab, "operator") as credential:
         token = credential.get_token("https://management.azure.com/.default")
     printed = {
         "accessToken": token.token,

@@ -18,6 +18,7 @@ from azure.monitor.query import LogsQueryClient, LogsQueryResult, LogsQueryStatu
 
 from apiward_lab.lab import Lab
 from apiward_lab.rbac import built_in
+from tests.lab_credential import credential_of
 
 ARM = "https://management.azure.com/.default"
 PUBLISHER = "Monitoring Metrics Publisher"
@@ -45,15 +46,7 @@ class Desk:
     lab: Lab
 
     def credential(self, name: str) -> ClientSecretCredential:
-        app = self.lab.applications[name]
-        return ClientSecretCredential(
-            self.lab.estate.tenant_id,
-            app.client_id,
-            app.client_secret,
-            authority=self.lab.base_url,
-            disable_instance_discovery=True,
-            connection_verify=str(self.lab.ca_bundle),
-        )
+        return credential_of(self.lab, name)
 
     @property
     def settings(self) -> dict[str, Any]:

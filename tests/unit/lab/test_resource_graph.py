@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from azure.core.exceptions import HttpResponseError
-from azure.identity import ClientSecretCredential
 from azure.mgmt.resourcegraph import ResourceGraphClient
 from azure.mgmt.resourcegraph.models import QueryRequest, QueryRequestOptions
 
@@ -20,6 +19,7 @@ from apiward_lab.lab import Lab
 from apiward_lab.rbac import AccessControl, built_in
 from apiward_lab.resourcegraph import Inventory, ResourceGraph, UserQuota
 from tests.contract.openapi import Exchange, shared_dir, validate_exchange
+from tests.lab_credential import credential_of
 from tests.unit.lab_logs.direct import CALLER, START, Answer, Direct, StandingClock
 
 URL = "/providers/Microsoft.ResourceGraph/resources?api-version=2021-03-01"
@@ -456,15 +456,7 @@ def lab() -> Iterator[Lab]:
 
 
 def client(lab: Lab, name: str) -> ResourceGraphClient:
-    app = lab.applications[name]
-    credential = ClientSecretCredential(
-        lab.estate.tenant_id,
-        app.client_id,
-        app.client_secret,
-        authority=lab.base_url,
-        disable_instance_discovery=True,
-        connection_verify=str(lab.ca_bundle),
-    )
+    credential = credential_of(lab, name)
     return ResourceGraphClient(
         credential,
         base_url=lab.base_url,

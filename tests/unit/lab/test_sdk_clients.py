@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from azure.core.exceptions import HttpResponseError
-from azure.identity import ClientSecretCredential
 from azure.mgmt.apimanagement import ApiManagementClient
 from azure.mgmt.apimanagement.models import (
     AccessInformationUpdateParameters,
@@ -23,6 +22,7 @@ from apiward_lab.apim import ApiManagement
 from apiward_lab.defender import Defender
 from apiward_lab.lab import Lab
 from tests.contract.openapi import SHARED
+from tests.lab_credential import credential_of
 
 GROUP, SERVICE = "rg-retail-api", "apim-contoso-retail"
 OPERATIONS = SHARED / "reference" / "provider-operations.tsv"
@@ -35,15 +35,7 @@ def lab() -> Iterator[Lab]:
 
 
 def settings(lab: Lab, name: str) -> dict[str, Any]:
-    app = lab.applications[name]
-    credential = ClientSecretCredential(
-        lab.estate.tenant_id,
-        app.client_id,
-        app.client_secret,
-        authority=lab.base_url,
-        disable_instance_discovery=True,
-        connection_verify=str(lab.ca_bundle),
-    )
+    credential = credential_of(lab, name)
     return {
         "credential": credential,
         "base_url": lab.base_url,

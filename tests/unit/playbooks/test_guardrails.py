@@ -287,7 +287,9 @@ EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example.partition(":")[0] for example in EXAMPLES])
 def test_every_example_of_the_page_is_valid(tmp_path: Path, example: str) -> None:
-    read(tmp_path, example)
+    assert isinstance(read(tmp_path, example), Guardrails)
+    with pytest.raises(GuardrailError, match="unheard_of"):
+        read(tmp_path, f"{example}unheard_of: 1\n")
 
 
 def test_the_page_explains_every_field() -> None:

@@ -124,7 +124,7 @@ def test_a_broken_limit_is_named(change: Change, field: str, limit: str) -> None
 def test_a_limit_may_be_reached(change: Change) -> None:
     document = yaml.safe_load(SHIPPED)
     change(document)
-    parse_rule("edge.yaml", yaml.safe_dump(document))
+    assert parse_rule("edge.yaml", yaml.safe_dump(document)) != parse_rule("edge.yaml", SHIPPED)
 
 
 def test_a_character_that_is_not_ascii_is_named_with_its_line() -> None:

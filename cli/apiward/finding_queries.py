@@ -10,9 +10,8 @@ from apiward.finding_filter import Wanted
 from apiward_core.clock import Clock
 from apiward_core.errors import ConfigurationError, MissingError
 from apiward_core.kql import bind
-from apiward_core.logs import LogReader, Row
+from apiward_core.logs import CURRENT_WINDOW, LogReader, Row
 
-_CURRENT_WINDOW = timedelta(days=3)  # a daily Snapshot row keeps each current finding inside it
 _PAST = timedelta(days=90)  # what a workspace with Sentinel keeps at no extra charge
 _PREFIX = re.compile(r"[0-9a-f]{8,32}")
 
@@ -161,14 +160,14 @@ class FindingQueries:
 
     def current(self, wanted: Wanted, *, most: int) -> Listed:
         """The first `most` findings that match, by severity and then by service."""
-        [counts] = self._query(bind(_COUNT, **wanted.values()), _CURRENT_WINDOW)
+        [counts] = self._query(bind(_COUNT, **wanted.values()), CURRENT_WINDOW)
         first = f"{_LIST}| take {most:d}"  # a number, never text; not every KQL engine takes a name there
-        rows = self._query(bind(first, **wanted.values()), _CURRENT_WINDOW) if counts["Matching"] else []
+        rows = self._query(bind(first, **wanted.values()), CURRENT_WINDOW) if counts["Matching"] else []
         return Listed(tuple(map(Finding.of, rows)), counts["Matching"], counts["Current"])
 
     def last_run(self) -> datetime | None:
         """When the connector last told of a run; None when it told of none in the last three days."""
-        [row] = self._query(_LAST_RUN, _CURRENT_WINDOW)
+        [row] = self._query(_LAST_RUN, CURRENT_WINDOW)
         last: datetime | None = row["LastRun"]
         return last
 
@@ -198,7 +197,7 @@ class FindingQueries:
 
     def story(self, finding_id: str) -> Story:
         """A finding by its whole id, with what happened to it in the last 90 days."""
-        current = self._query(bind(_ONE, finding_id=finding_id), _CURRENT_WINDOW)
+        current = self._query(bind(_ONE, finding_id=finding_id), CURRENT_WINDOW)
         [newest] = current or self._query(bind(_LAST_ROW, finding_id=finding_id), _PAST)
         rows = self._query(bind(_HISTORY, finding_id=finding_id), _PAST)
         return Story(
@@ -211,7 +210,7 @@ class FindingQueries:
 
     def explanation(self, recommendation_key: str) -> Explanation:
         """What Defender says of a recommendation."""
-        rows = self._query(bind(_TYPE, recommendation_key=recommendation_key), _CURRENT_WINDOW)
+        rows = self._query(bind(_TYPE, recommendation_key=recommendation_key), CURRENT_WINDOW)
         return Explanation(rows[0]["Description"], rows[0]["RemediationSteps"]) if rows else Explanation("", "")
 
     def _query(self, kql: str, period: timedelta) -> list[Any]:

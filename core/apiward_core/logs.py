@@ -12,6 +12,9 @@ from apiward_core.errors import IncompleteError, MissingError, RejectedDataError
 Row = Mapping[str, Any]
 TimeSpan = timedelta | tuple[datetime, datetime]
 
+CURRENT_WINDOW = timedelta(days=3)
+"""How far back to look for what is current: a daily Snapshot row keeps each finding inside it."""
+
 
 @dataclass(frozen=True)
 class Answer:

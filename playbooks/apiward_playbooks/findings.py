@@ -7,10 +7,9 @@ from datetime import datetime, timedelta
 from apiward_core.clock import Clock
 from apiward_core.errors import MissingError, RejectedDataError
 from apiward_core.kql import bind
-from apiward_core.logs import LogReader, Row, TimeSpan
+from apiward_core.logs import CURRENT_WINDOW, LogReader, Row, TimeSpan
 from apiward_playbooks.runs import Target
 
-_CURRENT_WINDOW = timedelta(days=3)  # a daily Snapshot row keeps each current finding inside it
 _CURRENT = """
 ApiRecommendationCurrent()
 | where FindingId == finding_id
@@ -75,7 +74,7 @@ class Findings:
 
     def current(self, finding_id: str) -> Row:
         """The current finding. Raises MissingError when the workspace has none of that id."""
-        rows = self._logs.query(bind(_CURRENT, finding_id=finding_id), timespan=self._since(_CURRENT_WINDOW))
+        rows = self._logs.query(bind(_CURRENT, finding_id=finding_id), timespan=self._since(CURRENT_WINDOW))
         if not rows:
             raise MissingError(
                 f"The workspace has no current finding {finding_id!r}.",
@@ -85,14 +84,14 @@ class Findings:
 
     def is_healthy(self, finding_id: str) -> bool:
         """Whether the workspace's current view of a finding is Healthy."""
-        rows = self._logs.query(bind(_CURRENT, finding_id=finding_id), timespan=self._since(_CURRENT_WINDOW))
+        rows = self._logs.query(bind(_CURRENT, finding_id=finding_id), timespan=self._since(CURRENT_WINDOW))
         return bool(rows) and rows[0]["State"] == "Healthy"
 
     def raised_by(self, groups: Sequence[AlertGroup]) -> list[dict[str, FindingState]]:
         """The findings that each alert stands for, by id and as they are now; none where the workspace lost them."""
         if not groups:
             return []
-        window = self._since(self._clock.now() - min(group.start for group in groups) + timedelta(days=3))
+        window = self._since(self._clock.now() - min(group.start for group in groups) + CURRENT_WINDOW)
         raised = [self._raised(group, window) for group in groups]
         ids = sorted(set().union(*raised))
         rows = self._logs.query(bind(_LATEST, finding_ids=ids), timespan=window) if ids else []

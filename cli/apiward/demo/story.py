@@ -22,6 +22,7 @@ from apiward.wiring import App, open_app
 from apiward_core.catalogue import load_catalogue
 from apiward_core.files import private_folder
 from apiward_core.kql import bind
+from apiward_core.logs import CURRENT_WINDOW
 from apiward_playbooks.api import Reconciled
 from apiward_playbooks.findings import FindingState
 from apiward_playbooks.incidents import IncidentSummary
@@ -212,7 +213,7 @@ class Demo:
         with self.app("playbooks") as opened:
             incidents = opened.incidents().all()
             ended = [opened.playbooks().get(run.id).state for run in runs]
-            findings = opened.logs().query("ApiRecommendationCurrent() | count", timespan=timedelta(days=3))[0]["Count"]
+            findings = opened.logs().query("ApiRecommendationCurrent() | count", timespan=CURRENT_WINDOW)[0]["Count"]
         severities = Counter(incident.severity for incident in incidents)
         closed = sum(incident.status == "Closed" for incident in incidents)
         return {

@@ -24,7 +24,7 @@ endif
 .SHELLFLAGS    := -euc
 .DEFAULT_GOAL  := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check fmt setup lock clean
+.PHONY: help demo test check fmt bench setup lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ fmt: $(VENV)/.installed ## rewrite formatting, import order and generated files
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 	$(BIN)/python tools/generate.py
+
+bench: $(VENV)/.installed ## measure the connector (BENCH="--rows 20000" for a quick look)
+	@$(BIN)/python benchmarks/connector.py $(BENCH)
 
 setup: $(VENV)/.installed node_modules/.installed ## build .venv and node_modules
 

@@ -4,7 +4,7 @@ import json
 import ssl
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -80,6 +80,22 @@ class LabHandle:
     def advance(self, seconds: float) -> Mapping[str, Any]:
         """Move the lab's clock; everything that falls due happens before this returns."""
         return self._ask("POST", "/_lab/clock", {"advance_seconds": seconds})
+
+    def add_fault(self, **fault: Any) -> Sequence[Mapping[str, Any]]:
+        """Switch a fault on, given by the fields of the lab's `Fault`, and return all that are on."""
+        return self._faults("POST", fault)
+
+    def faults(self) -> Sequence[Mapping[str, Any]]:
+        """The faults that are on, with how often each was met."""
+        return self._faults("GET")
+
+    def clear_faults(self) -> None:
+        """Switch all faults off."""
+        self._faults("DELETE")
+
+    def _faults(self, method: str, body: Any = None) -> Sequence[Mapping[str, Any]]:
+        found: Sequence[Mapping[str, Any]] = self._ask(method, "/_lab/faults", body)["value"]
+        return found
 
     def _identity(self, name: str) -> Mapping[str, str]:
         identities: Mapping[str, Mapping[str, str]] = self.descriptor["identities"]

@@ -13,22 +13,33 @@ from azure.core.pipeline.transport import HttpTransport
 from apiward.shipped import content_lock
 from apiward_connector.existence import Existence
 from apiward_connector.explain import Explainer
-from apiward_connector.folder_state import FolderStateStore
 from apiward_connector.pipeline import Connector, Source
-from apiward_connector.report import ScopeReport
+from apiward_connector.rebuild import Rebuilder
+from apiward_connector.reference.azure import azure_reader
+from apiward_connector.report import Outcome, ScopeReport
+from apiward_connector.scopes import ExpectedScopes, Scopes
 from apiward_connector.sources.assessments import AssessmentsSource
+from apiward_connector.sources.graph import Graph
 from apiward_connector.sources.inventory import InventorySource
-from apiward_connector.sources.metadata import MetadataSource
+from apiward_connector.sources.management_groups import ManagementGroupsSource
 from apiward_connector.sources.plans import PlansSource
+from apiward_connector.sources.policy import PolicySource
 from apiward_connector.sources.resource_graph import ResourceGraphSource
+from apiward_connector.state_store import StateStore
 from apiward_connector.status import StatusReader
+from apiward_connector.work_queue import BATCH, Planner, Worker
 from apiward_core.catalogue import Catalogue, load_catalogue
 from apiward_core.clients import AzureClients
 from apiward_core.clock import Clock, SystemClock
 from apiward_core.content import ArmResources, Content
-from apiward_core.dead_letters import FolderDeadLetters
-from apiward_core.ingest import WorkspaceSink
+from apiward_core.dead_letter_files import adopt_dead_letter_files
+from apiward_core.dead_letters import ObjectDeadLetters
+from apiward_core.errors import ConfigurationError
+from apiward_core.folder_objects import FolderObjects
+from apiward_core.ingest import DeadLetters, WorkspaceSink
 from apiward_core.logs import WorkspaceLogs
+from apiward_core.objects import ObjectStore
+from apiward_core.replay import Replay
 from apiward_core.settings import Settings
 from apiward_playbooks import comments
 from apiward_playbooks.api import Playbooks
@@ -60,55 +71,114 @@ class App:
 
     def connector(self, *, on_scope: Callable[[ScopeReport], None] = lambda _: None) -> Connector:
         """The connector for one run. `on_scope` hears of each subscription when it is done."""
-        self.settings.require("tenant_id", "subscriptions")
-        catalogue, inventory = load_catalogue(), InventorySource(self.clients.security)
+        self.settings.require("tenant_id")
+        catalogue, objects, graph = load_catalogue(), self.objects(), Graph(self.clients.resource_graph())
+        arm = self.clients.arm()
+        policies = PolicySource(arm)
         explainer = Explainer(
-            existence=Existence(self.clients.arm()),
+            existence=Existence(arm),
             plans=PlansSource(self.clients.security),
-            collections=inventory,
+            collections=InventorySource(self.clients.security),
+            policies=policies,
             catalogue=catalogue,
         )
         return Connector(
-            source=self._source(),
-            metadata=MetadataSource(self.clients.security),
+            source=self._source(graph),
+            references=azure_reader(self.clients, graph=graph, policies=policies, objects=objects, clock=self.clock),
             sink=self.sink(),
-            states=self.states(),
+            states=StateStore(objects, clock=self.clock),
             catalogue=catalogue,
             clock=self.clock,
             tenant_id=self.settings.tenant_id or "",
             portal=self.clients.cloud.portal,
             first_run=self.settings.first_run,
             explain=explainer,
-            doubts=lambda: explainer.gaps,
-            inventory=inventory,
+            doubts=explainer.gaps_of,
             on_scope=on_scope,
+            concurrency=self.settings.concurrency,
         )
 
-    def states(self) -> FolderStateStore:
-        """What the connector remembers on this machine."""
-        return FolderStateStore(self.settings.state_dir / "connector", clock=self.clock)
+    def objects(self) -> ObjectStore:
+        """Where the connector keeps what outlives a run: the Blob container of the settings, else a folder."""
+        if self.settings.state_container is None:
+            return FolderObjects(self._object_folder)
+        from apiward_core.blob_objects import BlobObjects  # noqa: PLC0415 - its SDK takes long to import
+
+        return BlobObjects(self.clients.blob_container())
+
+    @property
+    def kept_in(self) -> str:
+        """The place of `objects`, for people."""
+        return str(self.settings.state_container or self._object_folder)
+
+    @property
+    def _object_folder(self) -> Path:
+        return self.settings.state_dir / "objects"
+
+    def scopes(self) -> Scopes:
+        """What the connector is expected to read. Raises ConfigurationError when nothing is named."""
+        named, groups = self.settings.subscriptions, self.settings.management_groups
+        if not (named or groups):
+            raise ConfigurationError(
+                "Not set: subscriptions, nor management_groups.",
+                remedy="Set one in apiward.toml or as APIWARD_SUBSCRIPTIONS or APIWARD_MANAGEMENT_GROUPS.",
+            )
+        descendants = ManagementGroupsSource(self.clients.arm()).descendants
+        return ExpectedScopes(named, groups, descendants=descendants, known=self.states().subscriptions).find()
+
+    def planner(self) -> Planner:
+        """What divides the expected scopes among the workers of a Function App."""
+        return Planner(
+            expected=self.scopes,
+            batch=BATCH[self.settings.source],
+            tell=lambda unlisted: self.connector().run((), unlisted=unlisted),
+        )
+
+    def worker(self) -> Worker:
+        """What reads the scopes of one message."""
+        return Worker(run=self.connector().run, again=_soon)
+
+    def states(self) -> StateStore:
+        """What the connector remembers."""
+        return StateStore(self.objects(), clock=self.clock)
+
+    def rebuilder(self) -> Rebuilder:
+        """What makes lost state anew from the workspace."""
+        return Rebuilder(logs=self.logs(), states=self.states())
 
     def ingest_status(self) -> StatusReader:
         """How the connector is doing."""
-        self.settings.require("subscriptions")
-        return StatusReader(logs=self.logs(), states=self.states(), dead_letters=self._dead_letters, clock=self.clock)
+        return StatusReader(
+            logs=self.logs(),
+            states=self.states(),
+            dead_letters=self.dead_letters(),
+            clock=self.clock,
+            every=timedelta(minutes=self.settings.run_every_minutes),
+        )
 
-    @property
-    def _dead_letters(self) -> Path:
-        return self.settings.state_dir / "dead-letters"
+    def dead_letters(self) -> ObjectDeadLetters:
+        """The rows that could not be sent; those in the files of earlier versions are moved there."""
+        letters = ObjectDeadLetters(self.objects(), clock=self.clock)
+        adopt_dead_letter_files(self.settings.state_dir / "dead-letters", letters, clock=self.clock)
+        return letters
 
-    def _source(self) -> Source:
+    def replay(self) -> Replay:
+        """What sends the dead letters again."""
+        return Replay(self.dead_letters(), self._sinks())
+
+    def _source(self, graph: Graph) -> Source:
         direct = AssessmentsSource(self.clients.security)
-        if self.settings.source == "resource_graph":
-            return ResourceGraphSource(self.clients.resource_graph(), direct=direct)
-        return direct
+        return ResourceGraphSource(graph, direct=direct) if self.settings.source == "resource_graph" else direct
 
     def sink(self) -> WorkspaceSink:
         """The sink of the workspace's data collection rule."""
+        return self._sinks()(self.dead_letters())
+
+    def _sinks(self) -> Callable[[DeadLetters], WorkspaceSink]:
+        """Makes sinks of the workspace's data collection rule, which share one client."""
         self.settings.require("ingestion_endpoint", "dcr_immutable_id")
-        dead_letters = FolderDeadLetters(self._dead_letters, clock=self.clock)
-        rule = self.settings.dcr_immutable_id or ""
-        return WorkspaceSink(self.clients.ingestion(), dcr_immutable_id=rule, dead_letters=dead_letters)
+        client, rule = self.clients.ingestion(), self.settings.dcr_immutable_id or ""
+        return lambda dead_letters: WorkspaceSink(client, dcr_immutable_id=rule, dead_letters=dead_letters)
 
     def logs(self) -> WorkspaceLogs:
         """The workspace's query API."""
@@ -196,6 +266,11 @@ class App:
             clock=self.clock,
             plan_ttl=timedelta(hours=self.settings.plan_ttl_hours),
         )
+
+
+def _soon(report: ScopeReport) -> bool:
+    """Whether to read a scope again before its turn. A busy one is being read."""
+    return report.may_pass and report.outcome is not Outcome.BUSY
 
 
 @contextmanager

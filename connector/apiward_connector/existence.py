@@ -1,6 +1,9 @@
 """Whether a resource still exists, asked of Azure Resource Manager."""
 
+import threading
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from azure.core.exceptions import HttpResponseError
@@ -35,36 +38,56 @@ class Arm(Protocol):
 
 
 class Once(Generic[Key, Answer]):
-    """Asks once for each key and gives the same answer, or raises the same error, from then on."""
+    """Asks once for each key and gives the same answer, or raises the same error, from then on.
+
+    Several threads may call it: who asks for a key that is being asked for waits, other keys do not.
+    """
 
     def __init__(self, ask: Callable[[Key], Answer]) -> None:
         self._ask = ask
-        self._answers: dict[Key, Answer] = {}
-        self._errors: dict[Key, ApiwardError] = {}
+        self._slots: dict[Key, _Slot[Answer]] = {}
 
     def __call__(self, key: Key) -> Answer:
-        if key in self._errors:
-            raise self._errors[key].with_traceback(None)
-        if key not in self._answers:
-            try:
-                self._answers[key] = self._ask(key)
-            except ApiwardError as error:
-                self._errors[key] = error
-                raise
-        return self._answers[key]
+        slot = self._slots.get(key) or self._slots.setdefault(key, _Slot())  # setdefault is atomic
+        with slot.lock:
+            if not slot.outcome:
+                slot.outcome = (self._attempt(key),)
+        (outcome,) = slot.outcome
+        if isinstance(outcome, _Failure):
+            raise outcome.error.with_traceback(None)
+        return outcome
+
+    def _attempt(self, key: Key) -> "Answer | _Failure":
+        try:
+            return self._ask(key)
+        except ApiwardError as error:
+            return _Failure(error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    error: ApiwardError
+
+
+@dataclass(slots=True)
+class _Slot(Generic[Answer]):
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    outcome: tuple[Answer | _Failure] | tuple[()] = ()
 
 
 class Existence:
-    """Looks resources up for one run, each no more than once and `max_reads` in all.
+    """Looks resources up for one run, each no more than once and `max_reads` in each subscription.
 
-    It reads from the resource group inwards: a thousand operations of a deleted service cost two reads.
+    It reads from the resource group inwards: a thousand operations of a deleted service cost two reads. Several threads
+    may use it.
     """
 
     def __init__(self, arm: Arm, *, max_reads: int = 500) -> None:
         self._arm = arm
         self._max_reads = max_reads
-        self._reads = 0
-        self._trouble: ApiwardError | None = None
+        self._reads: Counter[str] = Counter()
+        self._trouble: dict[str, ApiwardError] = {}
+        self._lock = threading.Lock()
         self._exists = Once(self._look)
 
     def is_gone(self, resource_id: str) -> bool:
@@ -81,24 +104,30 @@ class Existence:
         return False
 
     def _look(self, resource: ArmId) -> bool:
-        if self._trouble is not None:
-            raise self._trouble.with_traceback(None)
-        if self._reads == self._max_reads:
-            raise IncompleteError(
-                f"{resource} was not looked up: {self._max_reads} resources were looked up in this run.",
-                remedy="See in the portal whether it still exists.",
-            )
-        self._reads += 1
+        self._take_turn(resource)
         try:
             self._arm.get(resource.text, api_version=_API_VERSIONS[resource.type.lower()])
         except MissingError as error:
             if _code(error) in _GONE:
                 return False
             raise
-        except (ThrottledError, TransientError) as error:  # the client has tried many times: do not ask on
-            self._trouble = error
+        except (ThrottledError, TransientError) as error:  # the client has tried many times: do not ask on there
+            self._trouble[resource.subscription_id] = error
             raise
         return True
+
+    def _take_turn(self, resource: ArmId) -> None:
+        subscription = resource.subscription_id
+        if (trouble := self._trouble.get(subscription)) is not None:
+            raise trouble.with_traceback(None)
+        with self._lock:
+            allowed = self._reads[subscription] < self._max_reads
+            self._reads[subscription] += allowed
+        if not allowed:
+            raise IncompleteError(
+                f"{resource} was not looked up: {self._max_reads} resources of its subscription were, in this run.",
+                remedy="See in the portal whether it still exists.",
+            )
 
 
 def _lineage(resource: ArmId) -> Iterator[ArmId]:

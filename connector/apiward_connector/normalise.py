@@ -1,161 +1,147 @@
 """A raw assessment into a finding. Pure: no I/O, no time."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
 
-from apiward_connector.finding import HEALTHY, NOT_APPLICABLE, UNHEALTHY, Finding, Unreadable, finding_id
-from apiward_connector.place import Place, locate
-from apiward_connector.rest import member, moment, text
-from apiward_connector.sources.metadata import UNKNOWN, AssessmentMetadata
-from apiward_core.arm_id import ArmId
-from apiward_core.catalogue import UNCATALOGUED, Catalogue, Recommendation, normalised_name
+import orjson
+
+from apiward_connector.assessment import ABSENT, Assessment, read
+from apiward_connector.columns import Describer, References
+from apiward_connector.finding import Finding, Gone, Kind, Unreadable
+from apiward_connector.kinds import Kinds
+from apiward_connector.place import ASSESSMENTS, Place, assessed, place_of
+from apiward_connector.recommendation_types import RecommendationType
+from apiward_connector.rest import as_moments, text
+from apiward_core.catalogue import Catalogue
 from apiward_core.errors import RejectedDataError
 
-_STATES = {state.lower(): state for state in (HEALTHY, UNHEALTHY, NOT_APPLICABLE)}
-_SEVERITIES = {severity.lower(): severity for severity in ("High", "Medium", "Low")}
 _OF_SERVICE = "/providers/microsoft.apimanagement/service/"
-_ASSESSMENT_PART = re.compile(r"/providers/microsoft\.security/assessments(?:/([^/]*))?.*$", re.IGNORECASE | re.DOTALL)
-
-# "API" alone says too little: Defender also assesses Kubernetes API servers, Azure API for FHIR and API apps.
-_API_NAME = re.compile(r"\b(api management|api endpoints?|api gateways?|api security|defender for apis)\b")
-_API_CATEGORIES = {"api", "apis", "apisecurity", "apimanagement"}
-_NOT_LETTERS = re.compile(r"[^a-z]")
+_NAMED = 200
 
 
 class Normaliser:
-    """Reads the assessments of one subscription with its metadata, the catalogue and the tenant they belong to.
+    """Reads the assessments of one subscription with what else is known of it, the catalogue and its tenant.
 
     `portal` is the address of the cloud's portal, without a trailing slash.
     """
 
-    def __init__(
-        self, *, metadata: Mapping[str, AssessmentMetadata], catalogue: Catalogue, tenant_id: str, portal: str
-    ) -> None:
-        self._metadata = metadata
-        self._catalogue = catalogue
-        self._tenant_id = tenant_id
-        self._recommendation_page = f"{portal}/#blade/Microsoft_Azure_Security/RecommendationsBlade/assessmentKey"
-        self._resolved: dict[tuple[str, str, str], Recommendation | None] = {}
+    def __init__(self, *, reference: References, catalogue: Catalogue, tenant_id: str, portal: str) -> None:
+        self._kinds = Kinds(metadata=reference.metadata, catalogue=catalogue)
+        self._describer = Describer(reference=reference, tenant_id=tenant_id, portal=portal)
+        self._latest: tuple[str, Place] | None = None  # the assessments of one resource mostly come one after another
 
-    def normalise(self, raw: Any) -> Finding | Unreadable | None:
-        """The finding in `raw`, None when it is not about APIs.
+    def finding(self, raw: Any) -> Finding | Unreadable | None:
+        """The finding in `raw`, None when it is not about APIs. Raises nothing for any JSON value.
 
         It is about APIs when the catalogue knows its key, policy definition or display name, when the assessed resource
         belongs to an API Management service, or when Defender's category or display name says so. Unreadable when that
-        holds, or cannot be excluded, and the key or the resource is missing or malformed.
+        holds, or cannot be excluded, and the key or the resource is missing or malformed, or when it holds what cannot
+        be written.
         """
-        resources, key = _resource_spellings(raw), _key(raw)
-        if not (resources or key):
-            return Unreadable("an item without id and name", "Nothing tells which assessment it is.")
-        metadata = self._metadata_of(raw, key)
-        name = text(raw, "properties", "displayName") or metadata.display_name
-        recommendation = self._recommendation(key, metadata.policy_definition_id, name)
-        if not (recommendation or _is_of_a_service(resources) or _names_apis(name, metadata.categories)):
-            return None
-        what = text(raw, "id") or key
-        if not key:
-            return Unreadable(what, "It has no assessment key.")
+        return next(self.findings([raw]), None)
+
+    def findings(self, page: Iterable[Any]) -> Iterator[Finding | Unreadable]:
+        """What `finding` says of each item of a page; what is not about APIs is left out."""
+        items = [read(raw) for raw in page]
+        statuses = [item.properties.status for item in items]
+        first_evaluated = as_moments([status.first_evaluation_date for status in statuses]).tolist()
+        state_changed = as_moments([status.status_change_date for status in statuses]).tolist()
+        for found in map(self._find, items, first_evaluated, state_changed):
+            if found is not None:
+                yield found
+
+    def _find(self, item: Assessment, first_evaluated: int, state_changed: int) -> Finding | Unreadable | None:
+        properties, key = item.properties, item.name.strip() or _key_in(item.id)
+        kind, about_apis = self._kinds.judge(key, properties.display_name or "", properties.metadata)
+        if not (key and about_apis):
+            spellings = [resource for each in _spellings(item) if (resource := assessed(each or ""))]
+            if not (key or spellings):
+                return Unreadable("an item without id and name", "Nothing tells which assessment it is.")
+            if not (about_apis or _is_of_a_service(spellings)):
+                return None
+            if not key:
+                return _unreadable(item.id.strip(), "It has no assessment key.")
         try:
-            resource = _first_arm_id(resources)
-        except RejectedDataError as error:
-            return Unreadable(what, str(error))
-        return self._finding(raw, key, name, metadata, recommendation, resource)
+            finding = self._describe(kind, item, first_evaluated, state_changed)
+        except (RejectedDataError, UnicodeEncodeError, orjson.JSONEncodeError) as error:
+            return _unreadable(item.id.strip() or kind.key, str(error))
+        self._kinds.meet(kind)
+        return finding
 
-    def _metadata_of(self, raw: Any, key: str) -> AssessmentMetadata:
-        if (listed := self._metadata.get(key)) is not None:
-            return listed
-        embedded = member(raw, "properties", "metadata")
-        return AssessmentMetadata.parse(embedded) if isinstance(embedded, dict) else UNKNOWN
-
-    def _recommendation(self, key: str, policy: str, name: str) -> Recommendation | None:
-        asked = (key, policy, name)
-        if asked not in self._resolved:
-            self._resolved[asked] = self._catalogue.resolve(key, policy_definition_id=policy, display_name=name)
-        return self._resolved[asked]
-
-    def _finding(
-        self,
-        raw: Any,
-        key: str,
-        name: str,
-        metadata: AssessmentMetadata,
-        recommendation: Recommendation | None,
-        resource: ArmId,
-    ) -> Finding:
-        properties = member(raw, "properties")
-        status = member(properties, "status")
-        additional = _object(member(properties, "additionalData"))
-        place: Place = locate(resource, additional)
-        cause = text(status, "cause")
-        return Finding(
-            finding_id=finding_id(tenant_id=self._tenant_id, resource_id=resource.text, key=key),
-            recommendation_key=key,
-            recommendation=recommendation.slug if recommendation else UNCATALOGUED,
-            recommendation_name=name,
-            category=", ".join(metadata.categories),
-            severity=_known(metadata.severity, _SEVERITIES) or (recommendation.severity if recommendation else ""),
-            risk_level=text(properties, "risk", "level"),
-            state=_known(text(status, "code"), _STATES),
-            state_cause=cause,
-            state_description=text(status, "description"),
-            first_evaluated=moment(status, "firstEvaluationDate"),
-            state_changed=moment(status, "statusChangeDate"),
-            resource_id=resource.text,
-            resource_type=resource.type.lower(),
-            resource_name=resource.name,
-            resource_group=resource.resource_group,
-            subscription_id=resource.subscription_id,
-            tenant_id=self._tenant_id,
-            location=text(raw, "location").lower(),
-            service_id=place.service_id,
-            apim_service=place.apim_service,
-            api_name=place.api,
-            operation_name=place.operation,
-            exempt=cause.lower() == "exempt",
-            portal_link=f"{self._recommendation_page}/{quote(key, safe='')}",
-            additional_data=additional,
+    def gone(self, gone: Gone, *, cause: str) -> Finding:
+        """The finding that is absent, as its last row describes it: `cause` says why it has gone."""
+        place = place_of(gone.resource_id)
+        return self._describer.finding(
+            gone.kind,
+            place.within(place.apim_service or gone.apim_service, place.api or gone.api),
+            self._describer.standing(gone.state, cause, "", gone.location, ""),
+            gone.first_evaluated,
+            gone.state_changed,
+            {},
         )
 
+    def _describe(self, kind: Kind, item: Assessment, first_evaluated: int, state_changed: int) -> Finding:
+        properties, status = item.properties, item.properties.status
+        additional_data = _object(properties.additional_data)
+        return self._describer.finding(
+            kind,
+            self._place(item).named_by(additional_data),
+            self._describer.standing(
+                status.code or "",
+                status.cause or "",
+                status.description or "",
+                item.location or "",
+                "" if properties.risk is ABSENT else text(properties.risk, "level"),
+            ),
+            first_evaluated,
+            state_changed,
+            additional_data,
+        )
 
-def _key(raw: Any) -> str:
-    in_id = _ASSESSMENT_PART.search(text(raw, "id"))
-    return (text(raw, "name") or (in_id and in_id.group(1)) or "").lower()
+    def _place(self, item: Assessment) -> Place:
+        """The place of the assessed resource. Raises RejectedDataError when none of its ids can be read."""
+        refused: RejectedDataError | None = None
+        for spelled in _spellings(item):
+            if spelled:
+                if self._latest and self._latest[0] == spelled:
+                    return self._latest[1]
+                try:
+                    place = place_of(spelled.strip())
+                except RejectedDataError as error:
+                    refused = error
+                else:
+                    self._latest = spelled, place
+                    return place
+        raise refused or RejectedDataError(
+            "It does not say which resource was assessed.", remedy="Read it again later."
+        )
+
+    @property
+    def types(self) -> tuple[RecommendationType, ...]:
+        """The types of the findings so far, in the order of their keys."""
+        return self._kinds.types
 
 
-def _resource_spellings(raw: Any) -> list[str]:
-    """The places where the id of the assessed resource can stand, best first; AWS and GCP resources have two ids."""
-    details = member(raw, "properties", "resourceDetails")
-    ids = (text(details, "id"), text(details, "azureResourceId"), text(raw, "id"))
-    return [resource for spelled in ids if (resource := _ASSESSMENT_PART.sub("", spelled))]
+def _key_in(assessment_id: str) -> str:
+    after = assessment_id.strip().lower().partition(ASSESSMENTS)[2]
+    return after[1:].partition("/")[0] if after.startswith("/") else ""
 
 
-def _first_arm_id(spellings: list[str]) -> ArmId:
-    refused = RejectedDataError("It does not say which resource was assessed.", remedy="Read it again later.")
-    for spelled in spellings:
-        try:
-            return ArmId.read(spelled.lower())
-        except RejectedDataError as error:
-            refused = error
-    raise refused
+def _spellings(item: Assessment) -> tuple[str | None, str | None, str]:
+    """The ids of the assessed resource, best first. Each may be that of an assessment of it."""
+    return (*item.properties.resource_details.ids, item.id)
 
 
-def _is_of_a_service(spellings: list[str]) -> bool:
-    return any(_OF_SERVICE in f"/{spelled}".lower() for spelled in spellings)
+def _is_of_a_service(spellings: Iterable[str]) -> bool:
+    return any(_OF_SERVICE in f"/{spelled}" for spelled in spellings)
 
 
-def _names_apis(name: str, categories: tuple[str, ...]) -> bool:
-    return bool(_API_NAME.search(normalised_name(name))) or any(
-        _NOT_LETTERS.sub("", category.lower()) in _API_CATEGORIES for category in categories
-    )
-
-
-def _known(value: str, spellings: Mapping[str, str]) -> str:
-    return spellings.get(value.lower(), value)
-
-
-def _object(value: Any) -> dict[str, Any]:
-    if value is None:
+def _object(value: Any) -> Mapping[str, Any]:
+    if value is None or value is ABSENT:
         return {}
     return value if isinstance(value, dict) else {"value": value}
+
+
+def _unreadable(what: str, why: str) -> Unreadable:
+    """Named by no more of its id than a row can hold."""
+    return Unreadable(what[:_NAMED].encode(errors="replace").decode(), why.encode(errors="replace").decode())

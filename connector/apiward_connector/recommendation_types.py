@@ -1,12 +1,11 @@
 """What is the same for every finding of an assessment key."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import orjson
 
-from apiward_connector.finding import Finding, digest
-from apiward_connector.sources.metadata import UNKNOWN, AssessmentMetadata
+from apiward_connector.finding import Kind, digest
+from apiward_connector.sources.metadata import AssessmentMetadata
 from apiward_core.catalogue import UNCATALOGUED, Catalogue
 
 
@@ -32,25 +31,18 @@ class RecommendationType:
         return digest(orjson.dumps([day, self]))
 
 
-def types_of(
-    findings: Iterable[Finding], *, metadata: Mapping[str, AssessmentMetadata], catalogue: Catalogue
-) -> tuple[RecommendationType, ...]:
-    """One type for each assessment key in `findings`, catalogued or not, whatever the order of the findings.
+def type_of(kind: Kind, *, metadata: AssessmentMetadata, catalogue: Catalogue) -> RecommendationType:
+    """The type of the findings of `kind`.
 
-    `metadata` is by assessment key; what Defender leaves out of it is taken from the catalogue where that has it.
+    `metadata` is that of its assessment key; what Defender leaves out of it is taken from the catalogue where that has
+    it.
     """
-    ordered = sorted(findings, key=lambda found: (found.recommendation_key, found.finding_id))
-    one_of = {found.recommendation_key: found for found in ordered}
-    return tuple(_type_of(found, metadata.get(key, UNKNOWN), catalogue) for key, found in one_of.items())
-
-
-def _type_of(found: Finding, metadata: AssessmentMetadata, catalogue: Catalogue) -> RecommendationType:
-    entry = None if found.recommendation == UNCATALOGUED else catalogue.by_slug(found.recommendation)
+    entry = None if kind.recommendation == UNCATALOGUED else catalogue.by_slug(kind.recommendation)
     return RecommendationType(
-        key=found.recommendation_key,
-        recommendation=found.recommendation,
-        name=metadata.display_name or found.recommendation_name,
-        severity=found.severity,
+        key=kind.key,
+        recommendation=kind.recommendation,
+        name=metadata.display_name or kind.name,
+        severity=kind.severity,
         description=metadata.description,
         remediation_steps=metadata.remediation,
         implementation_effort=metadata.effort or (entry.effort if entry else ""),

@@ -8,8 +8,9 @@ from enum import StrEnum
 from apiward_connector.finding import Unreadable, digest
 from apiward_connector.rows import Row
 from apiward_connector.state import ScopeState
-from apiward_core.errors import ApiwardError, IncompleteError
-from apiward_core.ingest import SendReport
+from apiward_core import tables
+from apiward_core.errors import ApiwardError, ConflictError, IncompleteError, ThrottledError, TransientError
+from apiward_core.ingest import Batch, SendReport
 from apiward_core.tables import SCHEMA_VERSION
 
 _NAMED_ITEMS = 20
@@ -22,6 +23,8 @@ class Outcome(StrEnum):
     COMPLETE = "Complete"
     PARTIAL = "Partial"
     FAILED = "Failed"
+    BUSY = "Busy"
+    """Another run holds the scope, and will tell of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,10 @@ class Gap:
 class ScopeReport:
     """One scope of one run.
 
-    `read` counts assessments, `current` findings; `changes` counts delivered rows about findings by ChangeType, `sent`
-    those of them that the service acknowledged, `types` and `inventory` the rows of these kinds that it acknowledged.
-    Over all kinds `dead` counts rows that are kept for replay, `cut` shortened fields.
+    `read` counts assessments, `current` findings, None when the state could not be read; `changes` counts delivered
+    rows about findings by ChangeType, `sent` those of them that the service acknowledged, `types` and `inventory` the
+    rows of these kinds that it acknowledged. Over all kinds `dead` counts rows that are kept for replay, `cut`
+    shortened fields. `may_pass` says that what stopped the work may be over soon.
     """
 
     scope: str
@@ -47,7 +51,7 @@ class ScopeReport:
     gaps: tuple[Gap, ...]
     pages: int
     read: int
-    current: int
+    current: int | None
     changes: Mapping[str, int]
     sent: int
     types: int
@@ -56,11 +60,13 @@ class ScopeReport:
     cut: int
     seconds: float
     watermark: str
+    may_pass: bool = False
 
     def health_row(self, *, run_id: str, ended: str) -> Row:
         """The row of DefenderApiHealth_CL."""
         return {
             "TimeGenerated": ended,
+            "ObservedAt": ended,
             "RecordId": digest(f"{run_id}\n{self.scope}".encode()),
             "RunId": run_id,
             "SchemaVersion": SCHEMA_VERSION,
@@ -101,7 +107,7 @@ class Tally:
 
     pages: int = 0
     read: int = 0
-    current: int = 0
+    current: int | None = None
     sent: int = 0
     types: int = 0
     inventory: int = 0
@@ -109,6 +115,10 @@ class Tally:
     cut: int = 0
     watermark: str = ""
     failed: bool = False
+    busy: bool = False
+    may_pass: bool = False
+    whole: bool = True
+    """Whether all that was to be read was read and understood."""
     unreadable: int = 0
     changes: Counter[str] = field(default_factory=Counter)
     gaps: list[Gap] = field(default_factory=list)
@@ -116,45 +126,50 @@ class Tally:
     @property
     def outcome(self) -> Outcome:
         """What the counts amount to."""
-        if self.failed or (self.gaps and not self.pages):
+        if self.busy:
+            return Outcome.BUSY
+        if self.failed or not (self.whole or self.pages):
             return Outcome.FAILED
         return Outcome.PARTIAL if self.gaps else Outcome.COMPLETE
 
-    def fail(self, gap: Gap) -> None:
+    def fail(self, scope: str, error: ApiwardError) -> None:
         """Record what ended the work on the scope."""
         self.failed = True
-        self.gaps.append(gap)
+        self._stop(scope, error)
 
     def knows(self, state: ScopeState) -> None:
         """Take over what the state of the scope says."""
         self.current = state.current
         self.watermark = state.watermark
 
+    def unfinished(self, scope: str, error: ApiwardError) -> None:
+        """Record what ended the reading before its end."""
+        self.whole = False
+        self._stop(scope, error)
+
+    def _stop(self, scope: str, error: ApiwardError) -> None:
+        self.gaps.append(Gap(scope, str(error)))
+        self.may_pass = isinstance(error, ThrottledError | TransientError | ConflictError)
+
     def unread(self, item: Unreadable) -> None:
         """Count an item that could not be read; the first twenty are named."""
+        self.whole = False
         self.unreadable += 1
         if self.unreadable <= _NAMED_ITEMS:
             self.gaps.append(Gap(item.what[:_WHAT_LENGTH], item.why))
 
-    def delivered(self, report: SendReport, changes: Mapping[str, int]) -> None:
-        """Count rows about findings that were acknowledged or kept as dead letters."""
-        self.sent += report.sent
-        self.changes.update(changes)
-        self._count(report)
-
-    def delivered_types(self, report: SendReport) -> None:
-        """Count rows about types."""
-        self.types += report.sent
-        self._count(report)
-
-    def delivered_inventory(self, report: SendReport) -> None:
-        """Count rows of the inventory."""
-        self.inventory += report.sent
-        self._count(report)
-
-    def _count(self, report: SendReport) -> None:
-        self.dead += report.dead
-        self.cut += report.cut
+    def delivered(self, batch: Batch, sent: SendReport) -> None:
+        """Count a batch that was acknowledged or kept as dead letters."""
+        match batch.table:
+            case tables.TYPES:
+                self.types += sent.sent
+            case tables.INVENTORY:
+                self.inventory += sent.sent
+            case _:
+                self.sent += sent.sent
+                self.changes.update(batch.labels)
+        self.dead += sent.dead
+        self.cut += sent.cut
 
     def report(self, scope: str, source: str, seconds: float) -> ScopeReport:
         """The final counts."""
@@ -177,4 +192,5 @@ class Tally:
             cut=self.cut,
             seconds=seconds,
             watermark=self.watermark,
+            may_pass=self.may_pass,
         )

@@ -1,83 +1,113 @@
-"""Rows about findings and their types, with every column of the table."""
+"""Rows of the tables as JSON, with every column."""
 
-from typing import Any
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any, NamedTuple
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 
-from apiward_connector.finding import content_hash, digest
+from apiward_connector.finding import ID_LENGTH, Finding
+from apiward_connector.id_index import U64
+from apiward_connector.moments import Moments, to_json, to_text
 from apiward_connector.recommendation_types import RecommendationType
-from apiward_connector.state import ChangeType, Entry
+from apiward_connector.state import ChangeType
 from apiward_core.tables import SCHEMA_VERSION
 
 Row = dict[str, Any]
 
-TYPES = "DefenderApiRecommendationTypes_CL"
-INVENTORY = "DefenderApiInventory_CL"
-
-_UNKNOWN: Row = {
-    "HttpMethod": "",
-    "UrlTemplate": "",
-    "ResourceTags": {},
-    "IsExternal": None,
-    "IsAuthenticated": None,
-    "HasSensitiveData": None,
-    "LastTraffic": None,
-    "Owner": "",
-    "DueDate": None,
-}
+_ID = ID_LENGTH // 2
+_SNAPSHOT = ChangeType.SNAPSHOT
+_IDENTITY = np.dtype([("id", f"V{_ID}"), ("first_seen", ">i8"), ("revision", ">u4"), ("digest", ">u8"), ("day", ">u2")])
 
 
-def recommendation_row(entry: Entry, change: ChangeType, *, observed: str, run_id: str) -> Row:
-    """The row that says `change` about the finding; `observed` is when that was seen.
+# What stands here without a name are several members each.
+_REST_OF_ROW = b',"FindingId":"%b","RecordId":"%b",%b,%b,"AdditionalData":%b,"FirstEvaluated":%b,"StateChanged":%b}'
 
-    Columns that only the API inventory or governance fill are empty. A row written again has the same RecordId and the
-    same content but for RunId.
+
+class Changes(NamedTuple):
+    """What some rows say of their findings besides describing them: a column for each thing, a place for each row.
+
+    `ids` are the FindingIds, 16 bytes each. `first_seen` is in microseconds, `row_days` in days since 1970. `digests`
+    are those of the findings.
     """
-    finding = entry.finding
-    return {
-        "TimeGenerated": observed,
-        "RecordId": _record_id(entry, change, observed),
-        "FindingId": finding.finding_id,
-        "Revision": entry.revision,
+
+    types: Sequence[ChangeType]
+    ids: bytes
+    revisions: NDArray[np.uint32]
+    first_seen: Moments
+    digests: U64
+    row_days: NDArray[np.uint16]
+    previous_states: Sequence[str]
+    previous_severities: Sequence[str]
+
+    def record_ids(self) -> list[str]:
+        """The identity of each row: one that is written again has the same, and no two different rows have one.
+
+        The day counts for a snapshot only. FirstSeen is part of it, because a connector that lost its state counts
+        revisions from 1 again.
+        """
+        identities = np.empty(len(self.types), _IDENTITY)
+        identities["id"] = np.frombuffer(self.ids, _IDENTITY["id"])
+        identities["first_seen"], identities["revision"] = self.first_seen, self.revisions
+        identities["digest"] = self.digests
+        identities["day"] = self.row_days * np.array([kind is _SNAPSHOT for kind in self.types], np.uint16)
+        packed, size = identities.tobytes(), _IDENTITY.itemsize
+        return [sha256(packed[at : at + size]).hexdigest()[:ID_LENGTH] for at in range(0, len(packed), size)]
+
+
+class RecommendationRows:
+    """Writes rows of DefenderApiRecommendations_CL that were observed at one moment of one run.
+
+    `observed` is an ISO 8601 time. It is in two columns, because the service puts the time of arrival into
+    TimeGenerated of a row that is more than two days old.
+    """
+
+    def __init__(self, *, run_id: str, observed: str) -> None:
+        common = {"TimeGenerated": observed, "ObservedAt": observed, "RunId": run_id, "SchemaVersion": SCHEMA_VERSION}
+        self._row = orjson.dumps(common)[:-1].replace(b"%", b"%%") + _REST_OF_ROW
+
+    def write(self, changes: Changes, findings: Sequence[Finding]) -> list[bytes]:
+        """The rows, a finding for each."""
+        ids = changes.ids.hex().encode()
+        histories = map(
+            _history,
+            *(changes.types, changes.revisions.tolist(), changes.first_seen.tolist()),
+            *(changes.previous_states, changes.previous_severities),
+        )
+        parts = zip(
+            (ids[at : at + ID_LENGTH] for at in range(0, len(ids), ID_LENGTH)),
+            map(str.encode, changes.record_ids()),
+            histories,
+            (b",".join(finding.shared) for finding in findings),
+            (finding.additional_data for finding in findings),
+            to_json([finding.first_evaluated for finding in findings]),
+            to_json([finding.state_changed for finding in findings]),
+            strict=True,
+        )
+        return [self._row % part for part in parts]
+
+
+@lru_cache(maxsize=4096)
+def _history(change: ChangeType, revision: int, first_seen: int, previous_state: str, previous_severity: str) -> bytes:
+    """The members that most rows of a pass share with many others."""
+    members = {
+        "Revision": revision,
         "ChangeType": change,
-        "RunId": run_id,
-        "SchemaVersion": SCHEMA_VERSION,
-        "RecommendationKey": finding.recommendation_key,
-        "Recommendation": finding.recommendation,
-        "RecommendationName": finding.recommendation_name,
-        "Category": finding.category,
-        "Severity": finding.severity,
-        "RiskLevel": finding.risk_level,
-        "State": finding.state,
-        "PreviousState": entry.previous_state,
-        "PreviousSeverity": entry.previous_severity,
-        "StateCause": finding.state_cause,
-        "StateDescription": finding.state_description,
-        "FirstEvaluated": finding.first_evaluated or None,
-        "StateChanged": finding.state_changed or None,
-        "FirstSeen": entry.first_seen,
-        "ResourceId": finding.resource_id,
-        "ResourceType": finding.resource_type,
-        "ResourceName": finding.resource_name,
-        "ResourceGroup": finding.resource_group,
-        "SubscriptionId": finding.subscription_id,
-        "AzureTenantId": finding.tenant_id,
-        "Location": finding.location,
-        "ServiceId": finding.service_id,
-        "ApimService": finding.apim_service,
-        "ApiName": finding.api_name,
-        "OperationName": finding.operation_name,
-        **_UNKNOWN,
-        "Exempt": finding.exempt,
-        "PortalLink": finding.portal_link,
-        "AdditionalData": finding.additional_data,
+        "FirstSeen": to_text(first_seen),
+        "PreviousState": previous_state,
+        "PreviousSeverity": previous_severity,
     }
+    return orjson.dumps(members)[1:-1]
 
 
 def type_row(kind: RecommendationType, *, observed: str, run_id: str) -> Row:
     """The row of DefenderApiRecommendationTypes_CL on the day of `observed`, which is when its findings were read."""
     return {
         "TimeGenerated": observed,
+        "ObservedAt": observed,
         "RecordId": kind.record_id(observed[:10]),
         "RunId": run_id,
         "SchemaVersion": SCHEMA_VERSION,
@@ -94,10 +124,3 @@ def type_row(kind: RecommendationType, *, observed: str, run_id: str) -> Row:
         "OwaspApi": list(kind.owasp_api),
         "Plan": kind.plan,
     }
-
-
-def _record_id(entry: Entry, change: ChangeType, observed: str) -> str:
-    day = observed[:10] if change is ChangeType.SNAPSHOT else ""
-    # FirstSeen is part of it, because a connector that lost its state counts revisions from 1 again.
-    identity = [entry.finding.finding_id, entry.first_seen, entry.revision, content_hash(entry.finding), day]
-    return digest(orjson.dumps(identity))

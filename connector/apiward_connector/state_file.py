@@ -1,29 +1,40 @@
-"""A scope's state as bytes: one line that says what it is, then the state as zstd-compressed JSON.
+"""A scope's state as bytes.
 
-The line holds the format's name and version and the SHA-256 of what follows.
+One line says what it is: the format's name and version, and the SHA-256 of all that follows. Then come parts, each with
+its length before it: a header in JSON, each column of the ledger, and the blocks of identities. Columns are compressed
+alone because neighbours in a column resemble each other; ids and digests are random, and stay as they are.
 """
 
 import hashlib
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import orjson
 import zstandard
 
-from apiward_connector.finding import Finding
-from apiward_connector.recommendation_types import RecommendationType
-from apiward_connector.state import ChangeType, Entry, ScopeState
+from apiward_connector.finding import Kind
+from apiward_connector.identities import Identities
+from apiward_connector.ledger import COLUMNS, Ledger
+from apiward_connector.state import ScopeState
 from apiward_core.errors import ConfigurationError
 
 FORMAT = b"apiward-connector-state"
-VERSION = b"1"
+VERSION = b"2"
 _LEVEL = 3
+_LENGTH = struct.Struct("<Q")
+_RANDOM = {"high", "low", "digest"}
 
 
 def encode(scope: str, state: ScopeState) -> bytes:
     """The state of `scope` as bytes; equal states give equal bytes."""
-    document = {"scope": scope, "state": state}
-    body = zstandard.ZstdCompressor(level=_LEVEL).compress(orjson.dumps(document, option=orjson.OPT_SORT_KEYS))
-    return b" ".join((FORMAT, VERSION, _checksum(body))) + b"\n" + body
+    parts = list(_framed(_parts(scope, state)))
+    checksum = hashlib.sha256()
+    for part in parts:
+        checksum.update(part)
+    return b"".join((b" ".join((FORMAT, VERSION, checksum.hexdigest().encode())), b"\n", *parts))
 
 
 def decode(scope: str, data: bytes, *, place: str) -> ScopeState:
@@ -31,53 +42,93 @@ def decode(scope: str, data: bytes, *, place: str) -> ScopeState:
 
     Raises ConfigurationError that names `place` when it is damaged, of another scope, of another version, or no state.
     """
-    line, _, body = data.partition(b"\n")
-    words = line.split(b" ")
+    words = data[: data.find(b"\n") + 1].split()
     if len(words) != 3 or words[0] != FORMAT:  # noqa: PLR2004 - the three words of the first line
         raise _unusable(place, "it is no connector state")
     if words[1] != VERSION:
-        raise _unusable(place, f"it has format version {words[1].decode(errors='replace')}, this apiward reads 1")
-    if words[2] != _checksum(body):
+        raise _unusable(place, f"it has format version {words[1].decode(errors='replace')}, this apiward reads 2")
+    body = memoryview(data)[data.find(b"\n") + 1 :]
+    if words[2] != hashlib.sha256(body).hexdigest().encode():
         raise _unusable(place, "its checksum is wrong; it is damaged")
-    document = orjson.loads(zstandard.ZstdDecompressor().decompress(body))
-    if document["scope"] != scope:
-        raise _unusable(place, f"it belongs to {document['scope']}, not to {scope}")
+    parts = _unframed(body)
+    header = orjson.loads(next(parts))
+    if header["scope"] != scope:
+        raise _unusable(place, f"it belongs to {header['scope']}, not to {scope}")
     try:
-        return _state(document["state"])
+        return _state(header, parts)
     except (KeyError, TypeError, ValueError) as error:
         raise _unusable(place, f"another build of apiward wrote it ({error})") from error
 
 
-def _state(document: dict[str, Any]) -> ScopeState:
+def _parts(scope: str, state: ScopeState) -> Iterator[bytes]:
+    ledger = state.ledger
+    yield orjson.dumps(
+        {
+            "scope": scope,
+            "count": len(ledger),
+            "kinds": [asdict(kind) for kind in ledger.kinds.values],
+            "words": ledger.words.values,
+            "told": state.told,
+            "observed": state.observed,
+            "watermark": state.watermark,
+            "inventory_day": state.inventory_day,
+            "outbox": state.outbox,
+            "superseded": state.superseded,
+            "fence": state.fence,
+        },
+        option=orjson.OPT_SORT_KEYS,
+    )
+    compress = zstandard.ZstdCompressor(level=_LEVEL).compress
+    for name in COLUMNS:
+        column = ledger[name]
+        yield column.tobytes() if name in _RANDOM else compress(column.tobytes())
+    yield from ledger.identities.blocks()
+
+
+def _state(header: dict[str, Any], parts: Iterator[memoryview]) -> ScopeState:
+    decompress = zstandard.ZstdDecompressor().decompress
+    columns = {
+        name: np.frombuffer(part if name in _RANDOM else decompress(part), dtype).copy()
+        for (name, dtype), part in zip(COLUMNS.items(), parts, strict=False)
+    }
+    if {len(column) for column in columns.values()} != {header["count"]}:
+        raise ValueError("its columns differ in length")
+    ledger = Ledger(
+        columns,
+        kinds=(Kind(**kind) for kind in header["kinds"]),
+        words=header["words"],
+        identities=Identities(bytes(block) for block in parts),
+    )
     return ScopeState(
-        entries={name: _entry(entry) for name, entry in document["entries"].items()},
-        pending=tuple((name, ChangeType(change)) for name, change in document["pending"]),
-        types=tuple(_type(kind) for kind in document["types"]),
-        told=document["told"],
-        observed=document["observed"],
-        watermark=document["watermark"],
-        inventory_day=document["inventory_day"],
+        ledger=ledger,
+        told=header["told"],
+        observed=header["observed"],
+        watermark=header["watermark"],
+        inventory_day=header["inventory_day"],
+        outbox=header["outbox"],
+        superseded=tuple(header["superseded"]),
+        fence=header["fence"],
     )
 
 
-def _entry(document: dict[str, Any]) -> Entry:
-    return Entry(**{**document, "finding": Finding(**document["finding"])})
+def _framed(parts: Iterable[bytes]) -> Iterator[bytes]:
+    for part in parts:
+        yield _LENGTH.pack(len(part))
+        yield part
 
 
-def _type(document: dict[str, Any]) -> RecommendationType:
-    lists = {name: tuple(document[name]) for name in ("threats", "owasp_api")}
-    return RecommendationType(**{**document, **lists})
-
-
-def _checksum(body: bytes) -> bytes:
-    return hashlib.sha256(body).hexdigest().encode()
+def _unframed(body: memoryview) -> Iterator[memoryview]:
+    at = 0
+    while at < len(body):
+        [length] = _LENGTH.unpack_from(body, at)
+        at += _LENGTH.size
+        yield body[at : at + length]
+        at += length
 
 
 def _unusable(place: str, reason: str) -> ConfigurationError:
     return ConfigurationError(
         f"The state in {place} cannot be used: {reason}.",
-        remedy="It is never overwritten. Put back the file as the last run left it (an older one repeats revisions "
-        "that the workspace has), or move it away: the next run starts anew, every finding is New and raised again "
-        "(with first_run = 'baseline' it is only recorded), and what has gone since the last run stays in "
-        "ApiRecommendationCurrent() until its rows leave the time range.",
+        remedy="It is never overwritten. Put back the file as the last run left it, or rebuild it from the workspace: "
+        "apiward ingest rebuild.",
     )

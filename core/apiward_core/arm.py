@@ -1,6 +1,6 @@
 """Plain ARM calls through the SDK's own pipeline, for operations that the GA SDKs here do not have."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
@@ -8,6 +8,7 @@ import orjson
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import HttpResponseError
 from azure.core.pipeline.policies import (
+    HTTPPolicy,
     RedirectPolicy,
     RequestIdPolicy,
     RetryPolicy,
@@ -29,7 +30,11 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class ArmClient:
-    """GET and PUT on ARM ids at an api-version, long-running operations included."""
+    """GET and PUT on ARM ids at an api-version, long-running operations included.
+
+    The keyword arguments are those of the SDKs' clients. `retry_policy` takes the place of the SDK's own;
+    `per_retry_policies` stand behind it, and see each attempt.
+    """
 
     def __init__(
         self,
@@ -38,6 +43,8 @@ class ArmClient:
         base_url: str,
         credential_scopes: list[str],
         user_agent: str,
+        retry_policy: RetryPolicy[Any, Any] | None = None,
+        per_retry_policies: Sequence[HTTPPolicy[Any, Any]] = (),
         **transport: Any,
     ) -> None:
         self._base_url = base_url
@@ -45,7 +52,8 @@ class ArmClient:
             RequestIdPolicy(),
             UserAgentPolicy(user_agent),
             RedirectPolicy(),
-            RetryPolicy(),
+            retry_policy or RetryPolicy(),
+            *per_retry_policies,
             ARMChallengeAuthenticationPolicy(credential, *credential_scopes),
             SensitiveHeaderCleanupPolicy(),  # after the policy that adds the token: no other host may get it
             ARMHttpLoggingPolicy(),

@@ -17,8 +17,8 @@ from apiward_core.errors import ConfigurationError
 class Cloud:
     """Where one cloud's services are and which token each of them wants.
 
-    `domains` end the hosts of its token audiences, `ingestion_domain` those of its ingestion endpoints; those of a
-    custom cloud are unknown.
+    `domains` end the hosts of its token audiences, `ingestion_domain` those of its ingestion endpoints, `blob_domains`
+    those of its Blob endpoints; those of a custom cloud are unknown.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Cloud:
     portal: str
     domains: tuple[str, ...] = ()
     ingestion_domain: str = ""
+    blob_domains: tuple[str, ...] = ()
     instance_discovery: bool = True  # only Microsoft's own clouds are known to Entra's discovery
 
 
@@ -45,6 +46,7 @@ PUBLIC = Cloud(
     portal="https://portal.azure.com",
     domains=("azure.com", "azure.net", "windows.net", "microsoft.com", "loganalytics.io"),
     ingestion_domain="ingest.monitor.azure.com",
+    blob_domains=("blob.core.windows.net", "blob.storage.azure.net"),  # the second has the accounts of a DNS zone
 )
 
 US_GOVERNMENT = Cloud(
@@ -58,6 +60,7 @@ US_GOVERNMENT = Cloud(
     portal="https://portal.azure.us",
     domains=("usgovcloudapi.net", "azure.us", "microsoft.us", "loganalytics.us"),
     ingestion_domain="ingest.monitor.azure.us",
+    blob_domains=("blob.core.usgovcloudapi.net",),
 )
 
 BY_NAME: Mapping[str, Cloud] = {cloud.name: cloud for cloud in (PUBLIC, US_GOVERNMENT)}
@@ -119,6 +122,19 @@ def require_ingestion_endpoint(cloud: Cloud, endpoint: str) -> None:
         raise ConfigurationError(
             f"ingestion_endpoint {endpoint} is refused: {host} is no host of {owner.ingestion_domain}.",
             remedy="Take the address from the data collection rule or endpoint, or from apiward infra deploy.",
+        )
+
+
+def require_blob_endpoint(cloud: Cloud, endpoint: str) -> None:
+    """Check that a token for Azure Storage goes to a Blob host of the cloud, or to loopback; a custom one uses Azure's.
+
+    Raises ConfigurationError otherwise: one token opens every account, so whoever runs another host could use it.
+    """
+    host, domains = _host(endpoint), cloud.blob_domains or PUBLIC.blob_domains
+    if not (_is_in(host, domains) or _is_loopback(host)):
+        raise ConfigurationError(
+            f"state_container {endpoint} is refused: {host} is no host of {' or '.join(domains)}.",
+            remedy="Take the address from the container's properties in the portal.",
         )
 
 

@@ -4,22 +4,29 @@ Limits from "Azure Monitor service limits, Logs Ingestion": 1 MB a call, compres
 longer ones are cut by the service without a word, so they are cut here with a marker and counted.
 """
 
-import gzip
 import io
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import accumulate
 from typing import Any, Protocol
 
 import orjson
 from azure.core.exceptions import HttpResponseError
 from azure.monitor.ingestion import LogsIngestionClient
+from isal import igzip
 
 from apiward_core.errors import AccessError, ApiwardError, RejectedDataError, azure_errors
-from apiward_core.tables import Table
+from apiward_core.sift import sift
+from apiward_core.tables import Table, all_tables
 
 MAX_BODY = 1_048_576
 MAX_FIELD = 65_536
 CUT_MARKER = "...[cut by apiward]"
+_LEVEL = 1  # a higher one saves a quarter of the bytes, which cost nothing, for twice the time
+_MALFORMED = 400
 _FORBIDDEN = 403
 _TOO_LARGE = 413
 _NO_ROLE = (  # the service's own words name neither role nor scope
@@ -50,6 +57,26 @@ class SendReport:
     dead: int = 0
     cut: int = 0
 
+    def add(self, other: "SendReport") -> None:
+        """Count what became of further rows."""
+        self.sent += other.sent
+        self.dead += other.dead
+        self.cut += other.cut
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of one table as one call sends them: `body` is the gzip of a JSON array of `rows` rows.
+
+    `labels` counts the rows by the label that each was given; `cut` counts shortened fields.
+    """
+
+    table: str
+    rows: int
+    body: bytes
+    labels: Mapping[str, int] = field(default_factory=dict)
+    cut: int = 0
+
 
 class LogSink(Protocol):
     """Where the connector and the playbooks send rows."""
@@ -59,71 +86,193 @@ class LogSink(Protocol):
         ...
 
 
+class BatchSink(LogSink, Protocol):
+    """A sink that also takes rows that are packed already."""
+
+    def deliver(self, batch: Batch, *, without: frozenset[str] = frozenset()) -> SendReport:
+        """Send a batch, but for the rows whose RecordId is in `without`; returns as `send` does."""
+        ...
+
+
 class WorkspaceSink:
-    """Sends rows through one data collection rule (Logs Ingestion 2023-01-01)."""
+    """Sends rows through one data collection rule (Logs Ingestion 2023-01-01). May be used from several threads."""
 
     def __init__(self, client: LogsIngestionClient, *, dcr_immutable_id: str, dead_letters: DeadLetters) -> None:
         self._client = client
         self._rule = dcr_immutable_id
         self._dead_letters = dead_letters
+        self._taken: set[str] = set()  # tables of which the service has taken rows, so that the rule fits them
 
     def send(self, table: Table, rows: Iterable[Row]) -> SendReport:
         """Send the rows in as few calls as the limit allows.
 
-        A row that is too large for a call of its own, by our count or by the service's (413), becomes a dead letter.
-        Raises AccessError, ThrottledError, TransientError and MissingError, and RejectedDataError when the service
-        refuses the content of a call for any other reason; rows of the failed call and after it were not sent then.
+        A row that is too large for a call of its own, by our count or by the service's (413), becomes a dead letter,
+        and so does one that it refuses (400) while it takes others of its table. Raises AccessError, ThrottledError,
+        TransientError and MissingError, and RejectedDataError when the service refuses whatever it is sent; rows of the
+        failed call and after it were not sent then.
         """
-        report = SendReport()
-        for batch in pack(self._serialise(table, rows, report)):
+        packer, report = Packer(table), SendReport()
+        for row in rows:
+            for batch in packer.add([orjson.dumps(row, option=orjson.OPT_UTC_Z)]):
+                report.add(self.deliver(batch))
+        for batch in packer.flush():
+            report.add(self.deliver(batch))
+        return report
+
+    def deliver(self, batch: Batch, *, without: frozenset[str] = frozenset()) -> SendReport:
+        """Send a batch in one call, but for the rows whose RecordId is in `without`.
+
+        What the service finds too large (413), or refuses though it takes other rows (400), is sent in smaller parts,
+        down to the row that becomes a dead letter. Raises as `send` does.
+        """
+        table = all_tables()[batch.table]
+        if without and any(_record_id(row) in without for row in batch_rows(batch)):
+            batch = _framed(table, [row for row in batch_rows(batch) if _record_id(row) not in without], cut=batch.cut)
+        report = SendReport(cut=batch.cut)
+        if batch.rows:
             self._send(table, batch, report)
         return report
 
-    def _serialise(self, table: Table, rows: Iterable[Row], report: SendReport) -> Iterator[bytes]:
-        for row in rows:
-            data, cut = serialise(row)
-            report.cut += cut
-            if len(data) + 2 > MAX_BODY:
-                self._bury(table, data, f"the row alone has {len(data)} bytes", report)
-            else:
-                yield data
-
-    def _send(self, table: Table, batch: list[bytes], report: SendReport) -> None:
-        body = io.BytesIO(gzip.compress(frame(batch), compresslevel=6, mtime=0))
+    def _send(self, table: Table, batch: Batch, report: SendReport) -> None:
+        if batch.rows == 1 and (size := len(_unpacked(batch))) > MAX_BODY:
+            self._bury(table, batch, f"The row alone has {size - len(frame([]))} bytes.", report)
+            return
         try:
-            with azure_errors(f"sending {len(batch)} rows to {table.name}"):
-                self._client.upload(self._rule, table.stream, body)
+            self._call(table, batch)
+        except RejectedDataError as error:
+            if _status(error) == _TOO_LARGE:
+                self._bisect(table, batch, report, error)
+            elif _status(error) == _MALFORMED:
+                self._sift(table, batch, report, error)
+            else:
+                raise
+        else:
+            report.sent += batch.rows
+
+    def _call(self, table: Table, batch: Batch) -> None:
+        try:
+            with azure_errors(f"sending {batch.rows} rows to {table.name}"):
+                self._client.upload(self._rule, table.stream, io.BytesIO(batch.body))
         except AccessError as error:
             if _status(error) != _FORBIDDEN:
                 raise
             raise AccessError(error.message, remedy=_NO_ROLE) from error.__cause__
         except RejectedDataError as error:
-            if _status(error) != _TOO_LARGE:
-                raise type(error)(error.message, remedy=_REFUSED) from error.__cause__
-            self._bisect(table, batch, report, error)
+            if _status(error) == _TOO_LARGE:
+                raise
+            raise type(error)(error.message, remedy=_REFUSED) from error.__cause__
+        self._taken.add(table.name)
+
+    def _sift(self, table: Table, batch: Batch, report: SendReport, error: ApiwardError) -> None:
+        """Keep a row that nobody will ever take from holding up all that come after it."""
+        rows = batch_rows(batch)
+        if len(rows) > 1:
+            refused = sift(rows, partial(self._refusal, table))
         else:
-            report.sent += len(batch)
+            refused = [(rows[0], str(error))] if table.name in self._taken else None
+        if refused is None:
+            raise error
+        for row, why in refused:
+            self._dead_letters.add(table.stream, row, why)
+        report.sent += len(rows) - len(refused)
+        report.dead += len(refused)
 
-    def _bisect(self, table: Table, batch: list[bytes], report: SendReport, error: ApiwardError) -> None:
-        if len(batch) == 1:
-            self._bury(table, batch[0], str(error), report)
+    def _refusal(self, table: Table, rows: Sequence[bytes]) -> str:
+        try:
+            self._call(table, _framed(table, list(rows)))
+        except RejectedDataError as error:
+            if _status(error) not in (_MALFORMED, _TOO_LARGE):
+                raise
+            return str(error)
+        return ""
+
+    def _bisect(self, table: Table, batch: Batch, report: SendReport, error: ApiwardError) -> None:
+        if batch.rows == 1:
+            self._bury(table, batch, str(error), report)
             return
-        middle = len(batch) // 2
-        self._send(table, batch[:middle], report)
-        self._send(table, batch[middle:], report)
+        rows, middle = batch_rows(batch), batch.rows // 2
+        self._send(table, _framed(table, rows[:middle]), report)
+        self._send(table, _framed(table, rows[middle:]), report)
 
-    def _bury(self, table: Table, row: bytes, reason: str, report: SendReport) -> None:
+    def _bury(self, table: Table, batch: Batch, reason: str, report: SendReport) -> None:
+        [row] = batch_rows(batch)
         self._dead_letters.add(table.stream, row, reason)
         report.dead += 1
 
 
-def serialise(row: Row) -> tuple[bytes, int]:
-    """The row as JSON, and how many of its fields had to be cut to 64 KB."""
-    data = orjson.dumps(row, option=orjson.OPT_UTC_Z)
-    if len(data) <= MAX_FIELD:
-        return data, 0
-    cut = {name: short for name, value in row.items() if (short := _cut(value)) is not None}
-    return orjson.dumps({**row, **cut}, option=orjson.OPT_UTC_Z), len(cut)
+class Packer:
+    """Packs rows of a table, each as JSON, into as few batches as the limit of a call allows.
+
+    Each call gives the batches that are full. Fields over 64 KB are cut, and counted with the batch that comes next.
+    A row that exceeds the limit by itself is alone in a batch.
+    """
+
+    def __init__(self, table: Table, *, limit: int = MAX_BODY) -> None:
+        self._table = table
+        self._limit = limit
+        self._clear()
+
+    def add(self, rows: Sequence[bytes], labels: Sequence[str] = ()) -> Iterator[Batch]:
+        """Add rows; `labels`, one for each row or none at all, are counted in the batch that a row is in."""
+        if max(map(len, rows), default=0) > MAX_FIELD:
+            rows = [self._shorten(row) for row in rows]
+        ends = list(accumulate(len(row) + 1 for row in rows))
+        start = taken = 0
+        while start < len(rows):
+            stop = bisect_right(ends, self._limit - self._size + taken, lo=start)
+            if stop == start and self._rows:
+                yield from self.flush()
+                continue
+            stop = max(stop, start + 1)  # a row that exceeds the limit is alone
+            self._rows += rows[start:stop]
+            self._labels.update(labels[start:stop])
+            self._size += ends[stop - 1] - taken
+            start, taken = stop, ends[stop - 1]
+
+    def _shorten(self, row: bytes) -> bytes:
+        row, cut = shortened(row)
+        self._cut += cut
+        return row
+
+    def flush(self) -> Iterator[Batch]:
+        """The batch of what is left, if anything is."""
+        if self._rows:
+            yield _framed(self._table, self._rows, labels=self._labels, cut=self._cut)
+            self._clear()
+
+    def _clear(self) -> None:
+        self._rows: list[bytes] = []
+        self._size = 1  # the opening bracket; each row then costs itself and one comma or the closing bracket
+        self._labels: Counter[str] = Counter()
+        self._cut = 0
+
+
+def _framed(table: Table, rows: list[bytes], *, labels: Mapping[str, int] | None = None, cut: int = 0) -> Batch:
+    body = igzip.compress(frame(rows), compresslevel=_LEVEL, mtime=0)
+    return Batch(table.name, len(rows), body, dict(labels or {}), cut)
+
+
+def batch_rows(batch: Batch) -> list[bytes]:
+    """The rows of a batch, each as JSON."""
+    return [orjson.dumps(row) for row in orjson.loads(_unpacked(batch))]
+
+
+def _unpacked(batch: Batch) -> bytes:
+    body: bytes = igzip.decompress(batch.body)  # type: ignore[no-untyped-call]  # isal 1.9.1 leaves this one without
+    return body
+
+
+def _record_id(row: bytes) -> str:
+    return str(orjson.loads(row).get("RecordId", ""))
+
+
+def shortened(row: bytes) -> tuple[bytes, int]:
+    """A row of JSON with every field cut to 64 KB, and how many of its fields that were."""
+    if len(row) <= MAX_FIELD:
+        return row, 0
+    document = orjson.loads(row)
+    cut = {name: short for name, value in document.items() if (short := _cut(value)) is not None}
+    return (orjson.dumps({**document, **cut}), len(cut)) if cut else (row, 0)
 
 
 def _cut(value: Any) -> str | None:
@@ -136,21 +285,12 @@ def _cut(value: Any) -> str | None:
 
 def frame(rows: list[bytes]) -> bytes:
     """The rows as one JSON array."""
-    return b"[" + b",".join(rows) + b"]"
-
-
-def pack(rows: Iterable[bytes], *, limit: int = MAX_BODY) -> Iterator[list[bytes]]:
-    """The rows in order, in lists whose JSON array takes at most `limit` bytes. No row may exceed `limit` - 2 bytes."""
-    batch: list[bytes] = []
-    size = 1  # the opening bracket; each row then costs itself and one comma or the closing bracket
-    for row in rows:
-        if batch and size + len(row) + 1 > limit:
-            yield batch
-            batch, size = [], 1
-        batch.append(row)
-        size += len(row) + 1
-    if batch:
-        yield batch
+    if not rows:
+        return b"[]"
+    framed = [*rows]
+    framed[0] = b"[" + framed[0]
+    framed[-1] += b"]"
+    return b",".join(framed)  # a megabyte, copied once
 
 
 def _status(error: ApiwardError) -> int | None:

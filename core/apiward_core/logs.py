@@ -15,6 +15,9 @@ TimeSpan = timedelta | tuple[datetime, datetime]
 CURRENT_WINDOW = timedelta(days=3)
 """How far back to look for what is current: a daily Snapshot row keeps each finding inside it."""
 
+LOOKS_BACK = timedelta(days=90)
+"""How far back to look for anything: Sentinel keeps rows that long at no charge."""
+
 
 @dataclass(frozen=True)
 class Answer:

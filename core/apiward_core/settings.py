@@ -1,5 +1,6 @@
 """All settings, in one validated value: `apiward.toml`, overridden by `APIWARD_*` environment variables."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -20,6 +21,10 @@ from apiward_core.errors import ApiwardError, ConfigurationError
 
 DEFAULT_FILE = Path("apiward.toml")
 _WORKSPACE_TYPE = "microsoft.operationalinsights/workspaces"
+# "Resource name rules": 1 to 90 characters, beginning with a letter or digit, not ending with a period.
+_MANAGEMENT_GROUP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_().-]{0,88}[A-Za-z0-9_()-]|[A-Za-z0-9]")
+# "Naming and Referencing Containers": lower case, digits, single hyphens. Emulators have the account before it.
+_CONTAINER_PATH = re.compile(r"(?:/[a-z0-9]{3,24})?/(?=[a-z0-9-]{3,63}/?$)[a-z0-9]+(?:-[a-z0-9]+)*/?")
 
 
 def _cloud(name: str) -> str:
@@ -46,15 +51,31 @@ def _guid(text: str) -> str:
     return str(UUID(text))
 
 
+def _management_group(text: str) -> str:
+    if not _MANAGEMENT_GROUP_ID.fullmatch(text):
+        raise ValueError(f"{text!r} is no id of a management group (the last part of its ARM id, not its display name)")
+    return text
+
+
 def _https(url: HttpUrl) -> HttpUrl:
     if url.scheme != "https":
         raise ValueError("must be https: tokens are sent there")
     return url
 
 
+def _container_url(url: HttpUrl) -> HttpUrl:
+    if url.query is not None or url.fragment is not None or url.username is not None:
+        raise ValueError("must be an address alone; the credential signs in, no signature does")
+    if not _CONTAINER_PATH.fullmatch(url.path or ""):
+        raise ValueError("must end with the container's name: https://ACCOUNT.blob.core.windows.net/CONTAINER")
+    return url
+
+
 Guid = Annotated[str, AfterValidator(_guid)]
+ManagementGroup = Annotated[str, AfterValidator(_management_group)]
 ArmScope = Annotated[str, AfterValidator(_arm_id)]
 HttpsUrl = Annotated[HttpUrl, AfterValidator(_https)]
+ContainerUrl = Annotated[HttpsUrl, AfterValidator(_container_url)]
 CommaList = NoDecode  # a list in the environment is written with commas
 
 
@@ -88,6 +109,18 @@ class Settings(BaseSettings):
     subscriptions: Annotated[list[Guid], CommaList] = Field(
         default_factory=list, description="Subscriptions whose recommendations are read."
     )
+    management_groups: Annotated[list[ManagementGroup], CommaList] = Field(
+        default_factory=list,
+        description="Management groups (ids, not display names) whose subscriptions are read as well, nested ones "
+        "included; for the whole tenant its root group, whose id is the tenant id.",
+    )
+    concurrency: int = Field(4, ge=1, le=32, description="Subscriptions that are read at the same time.")
+    throttle_patience: float = Field(
+        300.0,
+        gt=0,
+        le=600,
+        description="Seconds for which a call that Azure throttles is tried again, and that it may wait for its turn.",
+    )
     source: Literal["assessments", "resource_graph"] = Field(
         "assessments", description="Where they are read: Defender's own list of each subscription, or Resource Graph."
     )
@@ -104,6 +137,15 @@ class Settings(BaseSettings):
         None, pattern=r"^dcr-[0-9a-f]{32}$", description="Immutable id of the data collection rule."
     )
     state_dir: Path = Field(Path(".apiward"), description="Folder of connector state, runs and dead letters.")
+    state_container: ContainerUrl | None = Field(
+        None, description="URL of a Blob container that holds connector state and dead letters instead of `state_dir`."
+    )
+    run_every_minutes: float = Field(
+        60.0,
+        gt=0,
+        le=1440,
+        description="Minutes from one run of the connector to the next; `ingest status` tells by it what is due.",
+    )
     first_run: Literal["raise", "baseline"] = Field(
         "raise", description="`raise`: findings of the first run are New; `baseline`: they are only recorded."
     )
@@ -131,7 +173,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _split_lists(cls, values: Any) -> Any:
-        for name in ("subscriptions", "allowed_scopes"):
+        for name in ("subscriptions", "management_groups", "allowed_scopes"):
             if isinstance(values, dict) and isinstance(values.get(name), str):
                 values[name] = [part.strip() for part in values[name].split(",") if part.strip()]
         return values

@@ -97,6 +97,8 @@ def all_tables() -> Mapping[str, Table]:
 RECOMMENDATIONS = "DefenderApiRecommendations_CL"
 REMEDIATION = "DefenderApiRemediation_CL"
 HEALTH = "DefenderApiHealth_CL"
+TYPES = "DefenderApiRecommendationTypes_CL"
+INVENTORY = "DefenderApiInventory_CL"
 
 
 def data_collection_rule(*, workspace_id: str, location: str) -> dict[str, Any]:

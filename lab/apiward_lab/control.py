@@ -6,18 +6,31 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from apiward_lab.clock import VirtualClock
+from apiward_lab.faults import Fault, Faults
 from apiward_lab.journal import Journal
 from apiward_lab.web import Call, Handler, Json, Problem, Reply, Route, timestamp
 
 
 class Control:
-    """Describes the lab, moves its clock, and tells what it has seen. Every call needs the control key in x-lab-key."""
+    """Describes the lab, moves its clock, switches faults on and off, and tells what it has seen.
 
-    def __init__(self, key: str, *, clock: VirtualClock, journal: Journal, describe: Callable[[], Json]) -> None:
+    Every call needs the control key in x-lab-key.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        *,
+        clock: VirtualClock,
+        journal: Journal,
+        describe: Callable[[], Json],
+        faults: Faults | None = None,
+    ) -> None:
         self._key = key
         self._clock = clock
         self._journal = journal
         self._describe = describe
+        self._faults = faults or Faults()
 
     @property
     def routes(self) -> Sequence[Route]:
@@ -26,6 +39,9 @@ class Control:
             ("GET", "describe", self._description),
             ("GET", "clock", self._time),
             ("POST", "clock", self._advance),
+            ("GET", "faults", self._list_faults),
+            ("POST", "faults", self._add_fault),
+            ("DELETE", "faults", self._clear_faults),
             ("GET", "status", self._status),
             ("GET", "activity", self._activity),
         )
@@ -58,6 +74,20 @@ class Control:
         except (OverflowError, ValueError) as error:
             raise Problem(400, "InvalidAdvance", f"The clock cannot move by {seconds} seconds: {error}.") from error
         return self._time(call)
+
+    def _list_faults(self, _call: Call) -> Reply:
+        return Reply(body={"value": list(self._faults.describe())})
+
+    def _add_fault(self, call: Call) -> Reply:
+        try:
+            self._faults.add(Fault(**call.json()))
+        except (TypeError, ValueError) as error:
+            raise Problem(400, "InvalidFault", f"This is no fault: {error}.") from error
+        return self._list_faults(call)
+
+    def _clear_faults(self, call: Call) -> Reply:
+        self._faults.clear()
+        return self._list_faults(call)
 
     def _status(self, _call: Call) -> Reply:
         statuses = self._journal.statuses()

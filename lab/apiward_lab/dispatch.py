@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from apiward_lab.clock import VirtualClock
+from apiward_lab.faults import Faults
 from apiward_lab.journal import Activity, Journal, Request
 from apiward_lab.routing import Match, Router
 from apiward_lab.web import Call, Principal, Problem, Reply, Route
@@ -58,6 +59,7 @@ class Dispatcher:
         clock: VirtualClock,
         journal: Journal,
         lock: AbstractContextManager[object],
+        faults: Faults | None = None,
     ) -> None:
         self._router = Router(route for service in services for route in service.routes)
         self._authenticate = authenticate
@@ -65,6 +67,7 @@ class Dispatcher:
         self._clock = clock
         self._journal = journal
         self._lock = lock
+        self._faults = faults or Faults()
 
     def answer(self, incoming: Incoming) -> Reply:
         """The reply, with the correlation headers that Azure Resource Manager puts on every answer."""
@@ -83,7 +86,13 @@ class Dispatcher:
             raise _unknown_route(incoming)
         exchange.match = match
         exchange.principal = self._principal(match.route, incoming)
-        call = exchange.call(match)
+        fault = self._faults.meet(incoming.method, incoming.path)
+        if fault is None:
+            return self._handle(exchange.call(match), match)
+        fault.before()
+        return fault.after(self._handle(exchange.call(match), match))
+
+    def _handle(self, call: Call, match: Match) -> Reply:
         with self._turn(match.route):
             self._authorise(match.route, call)
             return match.route.handler(call)

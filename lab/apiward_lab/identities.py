@@ -29,6 +29,9 @@ _ROLES: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "stranger": ((), ()),
 }
 
+# identity -> roles on the tenant's root management group; the others hold none there, as a connector of its own would
+_AT_THE_ROOT: dict[str, Sequence[str]] = {"admin": ("Owner",)}
+
 
 def applications(seed: str) -> Sequence[Application]:
     """The app registrations. Their ids depend on the seed, their secrets do not."""
@@ -63,6 +66,8 @@ def _grants(name: str, estate: Estate) -> Iterator[tuple[str, str]]:
     for subscription in estate.subscriptions:
         for role in everywhere:
             yield role, subscription.resource_id
+    for role in _AT_THE_ROOT.get(name, ()):
+        yield role, estate.management_groups[0].resource_id
     group = next(group for group in estate.groups if group.name == SECURITY_GROUP)
     for role in in_security_group:
         yield role, group.resource_id

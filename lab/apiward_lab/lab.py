@@ -18,10 +18,13 @@ from apiward_lab.entra import Application, Directory, Entra, ManagedIdentities, 
 from apiward_lab.entra.assertions import AssertionCheck
 from apiward_lab.estate import build
 from apiward_lab.estate.ids import stable_id
+from apiward_lab.faults import Faults
 from apiward_lab.journal import Journal
 from apiward_lab.loganalytics import LogAnalytics, Workspace
+from apiward_lab.management import Hierarchy, ManagementGroups
+from apiward_lab.policy import Policy, seeded_policies
 from apiward_lab.rbac import AccessControl, Authorization
-from apiward_lab.resourcegraph import Inventory, ResourceGraph
+from apiward_lab.resourcegraph import Endpoints, GraphLimits, Inventory, ResourceGraph
 from apiward_lab.resources import CloudMetadata, Resources
 from apiward_lab.sentinel import Sentinel
 from apiward_lab.server import Server
@@ -36,27 +39,36 @@ class Lab:
     """A local Azure. Use it as a context manager: `with Lab.start() as lab`.
 
     Attributes that tests look at: `clock`, `estate`, `directory`, `access`, `defender`, `journal`, `log_analytics`,
-    `sentinel`, `managed_identities`, `workspace`.
+    `sentinel`, `managed_identities`, `workspace`, `hierarchy`, `policy`, `faults`.
+
+    `graph_limits` are those of Resource Graph, by default the service's own.
     """
 
-    def __init__(self, *, port: int = 0, estate: str = "small", seed: str = "contoso") -> None:
+    def __init__(
+        self, *, port: int = 0, estate: str = "small", seed: str = "contoso", graph_limits: GraphLimits | None = None
+    ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="apiward-lab-")
         lock = threading.RLock()
         self.clock = VirtualClock(lock=lock)
         self.journal = Journal()
+        self.faults = Faults()
         self.estate = build(estate, seed=seed, at=self.clock.now())
         self.applications = {app.name: app for app in identities.applications(seed)}
         self.directory = Directory(self.estate.tenant_id, list(self.applications.values()))
-        self.access = AccessControl(self.clock)
+        self.hierarchy = Hierarchy(self.estate)
+        self.access = AccessControl(self.clock, scopes_above=self.hierarchy.scopes_above)
         identities.grant_seeded_roles(self.access, self.estate, list(self.applications.values()))
         self.workspace = self._seeded_workspace(seed)
         self.control_key = secrets.token_urlsafe(24)
         self._tokens = TokenAuthority(self.directory, base_url=self._url)
         self.managed_identities = ManagedIdentities(self.directory, self._tokens, base_url=self._url)
         self.metadata = CloudMetadata(self.estate.tenant_id, base_url=self._url)
-        self.defender = Defender(self.estate, self.clock)
+        policies = seeded_policies(self.estate, self.clock.now(), scopes_above=self.hierarchy.scopes_above)
+        self.policy = Policy(policies, self.clock)
+        self.defender = Defender(self.estate, self.clock, policies=policies.judge)
         self.log_analytics = LogAnalytics(self.clock, [self.workspace], base_url=self._url)
         self.sentinel = Sentinel(self.clock, self.log_analytics)
+        self._graph_limits = graph_limits or GraphLimits()
         self._certificates = Certificates(Path(self._folder.name))
         dispatcher = Dispatcher(
             self._services(),
@@ -65,15 +77,18 @@ class Lab:
             clock=self.clock,
             journal=self.journal,
             lock=lock,
+            faults=self.faults,
         )
         self._server = Server(
             dispatcher.answer, tls=self._certificates.server_context(), port=port, tick=self.clock.tick
         )
 
     @classmethod
-    def start(cls, *, port: int = 0, estate: str = "small", seed: str = "contoso") -> Self:
+    def start(
+        cls, *, port: int = 0, estate: str = "small", seed: str = "contoso", graph_limits: GraphLimits | None = None
+    ) -> Self:
         """A lab that listens on 127.0.0.1 (`port` 0: a free one). Raises OSError when the port is taken."""
-        lab = cls(port=port, estate=estate, seed=seed)
+        lab = cls(port=port, estate=estate, seed=seed, graph_limits=graph_limits)
         try:
             lab._server.start()
         except OSError:
@@ -151,29 +166,41 @@ class Lab:
             self.metadata,
             Authorization(self.access, is_principal=principals.__contains__),
             Resources(self.estate, self.access),
+            ManagementGroups(self.hierarchy),
+            self.policy,
             self.defender,
             ApiManagement(self.estate, self.clock),
             self.log_analytics,
             self.sentinel,
             self._resource_graph(),
             Workbooks(self.clock, groups=[group.resource_id for group in self.estate.groups]),
-            Control(self.control_key, clock=self.clock, journal=self.journal, describe=self.descriptor),
+            Control(
+                self.control_key,
+                clock=self.clock,
+                journal=self.journal,
+                describe=self.descriptor,
+                faults=self.faults,
+            ),
         ]
 
     def _resource_graph(self) -> ResourceGraph:
         subscriptions = [subscription.subscription_id for subscription in self.estate.subscriptions]
+        endpoints = Endpoints(self.estate, self.clock)
         inventory = Inventory(
             self.estate,
             assessments=lambda: self.defender.ledger.rows,
+            seen_endpoints=lambda: endpoints.seen,
             pricings=self.defender.pricing_documents,
             collections=self.defender.collection_documents,
+            governance=self.defender.governance_documents,
         )
         return ResourceGraph(
             inventory,
             self.access,
             self.clock,
             subscriptions=subscriptions,
-            management_groups={self.estate.tenant_id: subscriptions},
+            subscriptions_of=self.hierarchy.subscriptions,
+            limits=self._graph_limits,
         )
 
 

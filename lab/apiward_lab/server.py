@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import socket
 import ssl
+import struct
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +19,7 @@ from apiward_lab.web import Json, Reply
 _LARGEST_BODY = 64 * 1024 * 1024
 _TICK_SECONDS = 1.0
 _GRACE_SECONDS = 1.0
+_AT_ONCE = struct.pack("ii", 1, 0)  # linger for no time: closing resets the connection
 
 
 class Server:
@@ -116,7 +119,9 @@ class Server:
                 body=await request.read(),
                 base_url=self.base_url,
             )
-            return _response(await asyncio.to_thread(self._answer, incoming))
+            reply = await asyncio.to_thread(self._answer, incoming)
+            response = _response(reply)
+            return await _broken_off(request, response, reply.broken) if reply.broken else response
 
         return handle
 
@@ -128,6 +133,20 @@ async def _close(runner: web.AppRunner) -> None:
     await runner.cleanup()
     for transport in transports:
         transport.abort()
+
+
+async def _broken_off(request: web.Request, response: web.Response, how: str) -> web.StreamResponse:
+    """Send half of the body under the length of the whole, or nothing, and reset the connection."""
+    body = response.body if isinstance(response.body, bytes) else b""
+    begun = web.StreamResponse(status=response.status, headers=response.headers)
+    begun.content_length = len(body) or 1
+    if how == "truncated":
+        await begun.prepare(request)
+        await begun.write(body[: len(body) // 2])
+    if request.transport is not None:
+        request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        request.transport.abort()
+    return begun
 
 
 def _without_repeated_slashes(path: str) -> str:

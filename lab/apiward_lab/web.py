@@ -54,11 +54,15 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. `body` is JSON unless it is bytes; None sends no body."""
+    """One answer. `body` is JSON unless it is bytes; None sends no body.
+
+    `broken` is how it breaks off on the way: "reset" before anything of it is sent, "truncated" in the midst.
+    """
 
     status: int = 200
     body: Json = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    broken: str = ""
 
 
 class Problem(Exception):  # noqa: N818 - an HTTP problem, not a fault of the lab

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from apiward_connector.sources.inventory import InventorySource, inventory_row
+from apiward_connector.reference.inventory import Collection, Inventory
+from apiward_connector.sources.inventory import InventorySource, collection_of
 from apiward_connector.sources.plans import Plan, PlansSource
 from tests.contract.defender_examples import SUBSCRIPTION, answering, documents, listed
 
@@ -48,12 +49,19 @@ def test_the_pricings_show_what_tells_plans_apart() -> None:
     assert "P1" in {plan.sub_plan for plan in shown if plan.name == "Api"}
 
 
+def row_of(raw: Any) -> dict[str, Any]:
+    found = collection_of(raw)
+    assert isinstance(found, Collection), found
+    [made] = Inventory([found]).rows(run_id="run", observed=READ_AT)
+    return made
+
+
 def test_each_collection_makes_the_row_that_the_example_shows() -> None:
     found = documents("apiCollections")
     assert len(found) >= 6
     [page] = InventorySource(answering(listed(found))).pages(SUBSCRIPTION)
     for document, raw in zip(found, page, strict=True):
-        row: Any = inventory_row(raw, run_id="run", read_at=READ_AT)
+        row = row_of(raw)
         service, _, name = document.body["id"].partition("/providers/Microsoft.Security/apiCollections/")
         assert row["ResourceId"] == f"{service}/apis/{name}".lower(), document.example
         assert (row["ServiceId"], row["ApiName"]) == (service.lower(), name), document.example
@@ -68,7 +76,7 @@ def test_a_collection_has_the_counts_that_the_sdk_reads() -> None:
     found = documents("apiCollections")
     models = answering(listed(found))(SUBSCRIPTION).api_collections.list_by_subscription()
     for document, model in zip(found, models, strict=True):
-        row: Any = inventory_row(document.body, run_id="run", read_at=READ_AT)
+        row = row_of(document.body)
         assert {column: getattr(model, name) for column, (_, name) in COUNTS.items()} == {
             column: row[column] for column in COUNTS
         }, document.example
@@ -78,8 +86,7 @@ def test_a_collection_has_the_counts_that_the_sdk_reads() -> None:
 def test_collections_are_shown_before_and_after_onboarding(state: str) -> None:
     shown = [document for document in documents("apiCollections") if _state(document.body) == state]
     assert shown
-    counted = [inventory_row(document.body, run_id="run", read_at=READ_AT) for document in shown]
-    assert {isinstance(row, dict) and row["EndpointCount"] is not None for row in counted} == {state == "Succeeded"}
+    assert {row_of(document.body)["EndpointCount"] is not None for document in shown} == {state == "Succeeded"}
 
 
 def _state(body: Any) -> str:

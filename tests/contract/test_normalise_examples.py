@@ -3,13 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
+from apiward_connector.assessment import ListedAssessment
 from apiward_connector.finding import Finding
+from apiward_connector.moments import to_text
 from apiward_connector.normalise import Normaliser
+from apiward_connector.reference import Reference
 from apiward_connector.sources.assessments import AssessmentsSource
 from apiward_connector.sources.metadata import AssessmentMetadata, MetadataSource
 from apiward_core.catalogue import load_catalogue
 from apiward_core.clock import parse_timestamp, timestamp
 from tests.contract.defender_examples import SUBSCRIPTION, Document, answering, documents, listed
+from tests.unit.connector.samples import columns
 
 SCOPE = f"subscriptions/{SUBSCRIPTION}"
 VERSIONS = {"2020-01-01", "2021-06-01"}
@@ -25,12 +29,15 @@ def assessments() -> list[tuple[Document, Any]]:
     return list(zip(found, page, strict=True))
 
 
+def normaliser(metadata: Mapping[str, AssessmentMetadata]) -> Normaliser:
+    reference = Reference(metadata=metadata)
+    return Normaliser(reference=reference, catalogue=load_catalogue(), tenant_id="t", portal="https://portal.example")
+
+
 def normalise(raw: Any) -> Finding:
     """The finding in an assessment of which Defender says that it concerns APIs; those of the examples do not."""
-    metadata = {raw["name"]: AssessmentMetadata.parse(API_CATEGORY)}
-    result = Normaliser(
-        metadata=metadata, catalogue=load_catalogue(), tenant_id="t", portal="https://portal.example"
-    ).normalise(raw)
+    metadata = {raw.name if isinstance(raw, ListedAssessment) else raw["name"]: AssessmentMetadata.parse(API_CATEGORY)}
+    result = normaliser(metadata).finding(raw)
     assert isinstance(result, Finding), result
     return result
 
@@ -38,16 +45,18 @@ def normalise(raw: Any) -> Finding:
 def test_each_assessment_keeps_what_the_example_says() -> None:
     for document, raw in assessments():
         found, properties, where = normalise(raw), document.body["properties"], document.example
-        status = properties["status"]
-        assert found.recommendation_key == document.body["name"], where
-        assert found.recommendation_name == properties["displayName"], where
-        assert found.resource_id == document.body["id"].partition("/providers/Microsoft.Security/")[0].lower(), where
-        assert (found.state, found.state_cause) == (status["code"], status.get("cause", "")), where
+        status, row = properties["status"], columns(found)
+        assert found.kind.key == document.body["name"], where
+        assert found.kind.name == properties["displayName"], where
+        assert found.place.resource_id == document.body["id"].partition("/providers/Microsoft.Security/")[0].lower(), (
+            where
+        )
+        assert (found.state, row["StateCause"]) == (status["code"], status.get("cause", "")), where
         changed = status.get("statusChangeDate")
-        assert found.state_changed == (timestamp(parse_timestamp(changed)) if changed else ""), where
-        assert found.portal_link.endswith(f"/assessmentKey/{found.recommendation_key}"), where
-        assert found.additional_data == properties.get("additionalData", {}), where
-        assert (found.severity, found.category, found.recommendation) == ("Low", "API", "uncatalogued"), where
+        assert to_text(found.state_changed) == (timestamp(parse_timestamp(changed)) if changed else ""), where
+        assert row["PortalLink"].endswith(f"/assessmentKey/{found.kind.key}"), where
+        assert row["AdditionalData"] == properties.get("additionalData", {}), where
+        assert (row["Severity"], row["Category"], row["Recommendation"]) == ("Low", "API", "uncatalogued"), where
 
 
 def test_each_assessment_is_read_alike_from_the_page_and_from_the_sdk() -> None:
@@ -58,12 +67,12 @@ def test_each_assessment_is_read_alike_from_the_page_and_from_the_sdk() -> None:
 
 
 def test_no_assessment_carries_metadata_so_it_has_to_be_joined() -> None:
-    assert [document.example for document, raw in assessments() if "metadata" in raw["properties"]] == []
+    assert [document.example for document, _ in assessments() if "metadata" in document.body["properties"]] == []
 
 
 def test_the_assessments_of_the_examples_do_not_concern_apis() -> None:
-    normaliser = Normaliser(metadata={}, catalogue=load_catalogue(), tenant_id="t", portal="https://portal.example")
-    assert [document.example for document, raw in assessments() if normaliser.normalise(raw)] == []
+    reader = normaliser({})
+    assert [document.example for document, raw in assessments() if reader.finding(raw)] == []
 
 
 def test_each_metadata_document_keeps_what_the_example_says() -> None:

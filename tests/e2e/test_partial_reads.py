@@ -15,11 +15,7 @@ from azure.mgmt.apimanagement.models import ApiUpdateContract
 from apiward.demo import Demo
 from apiward.infra.workspace import DCR_NAME
 from apiward.lab_process import LabHandle
-from apiward_connector.folder_state import FolderStateStore
-from apiward_connector.pipeline import Connector
-from apiward_connector.sources.assessments import AssessmentsSource
-from apiward_connector.sources.metadata import MetadataSource
-from apiward_core.catalogue import load_catalogue
+from apiward.wiring import App
 from apiward_core.clock import parse_timestamp
 from apiward_core.kql import bind
 from apiward_core.logs import Row
@@ -27,13 +23,14 @@ from apiward_core.tables import RECOMMENDATIONS, all_tables
 from apiward_lab.estate import Api, ApimService
 from apiward_lab.lab import Lab
 from tests.e2e.conftest import Raised
-from tests.unit.connector.samples import MemorySink, SetClock
+from tests.unit.connector.samples import MemorySink
 
 ROLE_VERSION = "2022-04-01"
 FELT = timedelta(minutes=6)
 A_DAY = timedelta(hours=25)
 AN_HOUR = timedelta(hours=1)
 LONG = timedelta(days=10)
+OF_A_LOOK = {"TimeGenerated", "ObservedAt", "FirstSeen", "RecordId", "RunId"}
 ROWS_OF = """
 ApiRecommendationHistory()
 | where SubscriptionId == subscription
@@ -200,7 +197,6 @@ def data_collection_rule(lab: Lab) -> str:
 
 
 def test_rows_that_could_not_be_sent_are_sent_once_when_the_role_is_there(silent: Tenant) -> None:
-    lab = silent.raised.lab
     for _ in range(2):
         done, scopes = silent.ingest()
         assert (done.returncode, done.stderr) == (1, "")
@@ -215,34 +211,32 @@ def test_rows_that_could_not_be_sent_are_sent_once_when_the_role_is_there(silent
     sent = silent.query(RECOMMENDATIONS)
     assert len(sent) == sum(scope["sent"] for scope in scopes.values()) > 0
     assert len({row["RecordId"] for row in sent}) == len(sent)
-    assert by_record(sent) == by_record(undisturbed(silent, sent, lab.estate.tenant_id))
+    assert by_finding(sent) == by_finding(undisturbed(silent))
 
 
-def by_record(rows: Sequence[Row]) -> dict[str, Row]:
-    """The rows by RecordId, with every column that does not tell which run sent them, and when."""
-    columns = [
-        column for column in all_tables()[RECOMMENDATIONS].columns if column.name not in {"TimeGenerated", "RunId"}
-    ]
+def by_finding(rows: Sequence[Row]) -> dict[str, Row]:
+    """The rows by FindingId, with every column that does not tell which run has looked, and when."""
+    columns = [column for column in all_tables()[RECOMMENDATIONS].columns if column.name not in OF_A_LOOK]
     return {
-        str(row["RecordId"]): {column.name: VALUES.get(column.type, str)(row[column.name]) for column in columns}
+        str(row["FindingId"]): {column.name: VALUES.get(column.type, str)(row[column.name]) for column in columns}
         for row in rows
     }
 
 
-def undisturbed(tenant: Tenant, sent: Sequence[Row], tenant_id: str) -> list[Row]:
-    """The rows that a first run sends which looks at the moments at which the disturbed one has looked."""
+@dataclass(frozen=True)
+class Recorded(App):
+    """An identity's parts, whose rows stay here."""
+
+    kept: MemorySink
+
+    def sink(self) -> Any:
+        return self.kept
+
+
+def undisturbed(tenant: Tenant) -> list[Row]:
+    """The rows that a first run sends to which nothing happens."""
     sink = MemorySink()
     with tenant.raised.demo.app("connector") as app:
-        for subscription in app.settings.subscriptions:
-            clock = SetClock(next(row["FirstSeen"] for row in sent if row["SubscriptionId"] == subscription))
-            Connector(
-                source=AssessmentsSource(app.clients.security),
-                metadata=MetadataSource(app.clients.security),
-                sink=sink,
-                states=FolderStateStore(tenant.raised.demo.folder / "undisturbed", clock=clock),
-                catalogue=load_catalogue(),
-                clock=clock,
-                tenant_id=tenant_id,
-                portal=app.clients.cloud.portal,
-            ).run([subscription])
+        settings = app.settings.model_copy(update={"state_dir": tenant.raised.demo.folder / "undisturbed"})
+        Recorded(settings, app.clients, app.clock, sink).connector().run(settings.subscriptions)
     return [dict(row) for row in sink.rows(RECOMMENDATIONS)]

@@ -1,14 +1,27 @@
 """Both sources over one estate: they agree on every finding, and neither takes silence for health."""
 
 import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from apiward_connector.sources.assessments import AssessmentsSource
+from apiward_connector.sources.graph import Graph
+from apiward_connector.sources.management_groups import ManagementGroupsSource
+from apiward_connector.sources.resource_graph import ResourceGraphSource
+from apiward_core.errors import AccessError
+from apiward_core.kql import bind
+from apiward_core.tables import RECOMMENDATIONS
 from tests.e2e.commands import apiward, varied
 from tests.e2e.conftest import Raised
 from tests.e2e.sign_in import LONG
 from tests.e2e.test_partial_reads import A_DAY, Tenant
+
+OF_THE_RUN = {"TimeGenerated", "ObservedAt", "IngestedAt", "RunId", "RecordId", "FirstSeen"}
+ONLY_IN_RESOURCE_GRAPH = {"RiskLevel"}
+ROWS_OF = f"{RECOMMENDATIONS} | where RunId == run"
 
 
 def ingest(raised: Raised, source: str) -> tuple[int, dict[str, Any]]:
@@ -49,3 +62,61 @@ def test_a_subscription_that_resource_graph_leaves_out_in_silence_is_not_taken_f
     assert (code, scopes[lost]["outcome"]) == (0, "Complete")
     assert scopes[lost]["changes"]["Snapshot"] > 0
     assert not scopes[lost]["changes"].keys() & {"Removed", "Resolved"}
+
+
+def first_rows(raised: Raised, source: str) -> dict[str, dict[str, Any]]:
+    """What a first run from a source sends, by finding, without what tells one run from another."""
+    changes = {"source": source, "state_dir": str(raised.demo.folder / f"first-{source}")}
+    environment = varied(raised.environment("connector"), changes)
+    done = apiward("ingest", "run", "--json", environment=environment, folder=raised.demo.folder)
+    assert done.returncode == 0, done.stderr
+    with raised.demo.app("operator") as opened:
+        rows = opened.logs().query(bind(ROWS_OF, run=json.loads(done.stdout)["run_id"]), timespan=LONG)
+    aside = OF_THE_RUN | ONLY_IN_RESOURCE_GRAPH
+    return {row["FindingId"]: {name: value for name, value in row.items() if name not in aside} for row in rows}
+
+
+def test_both_sources_give_the_same_rows_field_by_field(raised: Raised) -> None:
+    listed, queried = first_rows(raised, "assessments"), first_rows(raised, "resource_graph")
+    assert listed.keys() == queried.keys()
+    assert len(listed) > 100
+    assert {name for name in listed if listed[name] != queried[name]} == set()
+
+
+def read_side_by_side(raised: Raised) -> Mapping[str, int | str]:
+    """How many assessments Resource Graph gives of each subscription of the estate, or the kind of error."""
+    subscriptions = [subscription.subscription_id for subscription in raised.lab.estate.subscriptions]
+    with raised.demo.app("connector") as opened:
+        clients = opened.clients
+        source = ResourceGraphSource(Graph(clients.resource_graph()), direct=AssessmentsSource(clients.security))
+        source.expect(subscriptions)
+
+        def read(subscription: str) -> int | str:
+            try:
+                return sum(map(len, source.pages(subscription)))
+            except AccessError:
+                return AccessError.__name__
+
+        with ThreadPoolExecutor(len(subscriptions)) as pool:
+            return dict(zip(subscriptions, pool.map(read, subscriptions), strict=True))
+
+
+def test_subscriptions_that_are_read_together_are_told_apart(raised: Raised) -> None:
+    with raised.demo.app("connector") as opened:
+        direct = AssessmentsSource(opened.clients.security)
+        listed = {
+            subscription.subscription_id: sum(map(len, direct.pages(subscription.subscription_id)))
+            for subscription in raised.lab.estate.subscriptions
+        }
+    assert read_side_by_side(raised) == listed
+    tenant, lost = Tenant(raised), raised.lab.estate.subscriptions[0]
+    tenant.take_role("connector", lost.resource_id)
+    assert read_side_by_side(raised) == {**listed, lost.subscription_id: AccessError.__name__}
+    tenant.give_back()
+
+
+def test_the_root_group_names_every_subscription_of_the_tenant(raised: Raised) -> None:
+    estate = raised.lab.estate
+    with raised.demo.app("admin") as opened:
+        found = list(ManagementGroupsSource(opened.clients.arm()).descendants(estate.tenant_id))
+    assert sorted(found) == sorted(subscription.subscription_id for subscription in estate.subscriptions)

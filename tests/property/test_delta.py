@@ -1,10 +1,11 @@
 """Whatever the order, the pages, the repetitions and the crashes: the same changes are told, each of them once."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,25 +13,22 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apiward_connector.delta import advance, describe, remember
 from apiward_connector.finding import Finding
-from apiward_connector.folder_state import FolderStateStore
-from apiward_connector.recommendation_types import types_of
-from apiward_connector.rows import TYPES
-from apiward_connector.state import ChangeType, Lease, ScopeState, StateStore
-from apiward_core.catalogue import load_catalogue
+from apiward_connector.state_store import StateStore
 from apiward_core.clock import timestamp
-from apiward_core.ingest import Row, SendReport
-from apiward_core.tables import RECOMMENDATIONS, Table
+from apiward_core.folder_objects import FolderObjects
+from apiward_core.ingest import Batch, Row, SendReport
+from apiward_core.objects import ObjectStore, Stored
+from apiward_core.tables import RECOMMENDATIONS, TYPES
 from tests.unit.connector.samples import (
     KEY,
-    METADATA,
     OTHER_KEY,
     SERVICE,
     START,
     SUBSCRIPTION,
     Estate,
     MemorySink,
+    Scope,
     SetClock,
     assessment,
     connector,
@@ -52,85 +50,85 @@ statements = st.builds(
 estates = st.lists(statements, max_size=6)
 
 
-def look(items: Sequence[Any]) -> dict[str, Finding]:
-    seen: dict[str, Finding] = {}
-    for item in items:
-        remember(seen, finding(item))
-    return seen
+def look(items: Sequence[Any]) -> dict[bytes, Finding]:
+    """What counts of several statements about findings, in any order: the later one, else that of the higher digest."""
+    ordered = sorted(map(finding, items), key=lambda found: (found.state_changed, found.digest))
+    return {found.id: found for found in ordered}
 
 
-def after(estates: Sequence[Sequence[Any]]) -> ScopeState:
-    """The state after a whole pass over each estate, an hour apart, every row delivered."""
-    state = ScopeState()
-    for number, estate in enumerate(estates):
-        state = advance(state, look(estate), now=START + timedelta(hours=number), whole=True)
-        state = replace(state, pending=())
-    return state
+def scope_after(passes: Sequence[Sequence[Any]]) -> Scope:
+    """A scope after a whole pass over each estate, an hour apart."""
+    scope = Scope()
+    for number, estate in enumerate(passes):
+        scope.look(list(look(estate).values()), now=START + timedelta(hours=number))
+    return scope
+
+
+def told(rows: Sequence[Row]) -> Counter[str]:
+    """Rows without regard to their order."""
+    return Counter(repr(row) for row in rows)
+
+
+def named(row: Row) -> bytes:
+    """The finding that a row is about."""
+    return bytes.fromhex(row["FindingId"])
+
+
+def cut(items: Sequence[Any], places: Sequence[int]) -> list[list[Finding]]:
+    """The findings on pages that end at some places."""
+    ends = [0, *sorted({place % (len(items) + 1) for place in places}), len(items)]
+    return [[finding(item) for item in items[start:end]] for start, end in pairwise(ends)]
 
 
 @settings(max_examples=150, deadline=None)
 @given(before=st.lists(estates, max_size=3), estate=estates, data=st.data(), whole=st.booleans())
-def test_order_and_repetition_do_not_matter(
+def test_order_pages_and_repetition_do_not_matter(
     before: list[list[Any]], estate: list[Any], data: st.DataObject, whole: bool
 ) -> None:
     repeated = estate + (data.draw(st.lists(st.sampled_from(estate))) if estate else [])
     shuffled = data.draw(st.permutations(repeated))
+    pages = cut(shuffled, data.draw(st.lists(st.integers(0, 20), max_size=5)))
     now = START + timedelta(days=1)
-    state = after(before)
-    assert advance(state, look(shuffled), now=now, whole=whole) == advance(state, look(estate), now=now, whole=whole)
+    mixed, plain = scope_after(before), scope_after(before)
+    rows = plain.look(list(look(estate).values()), now=now, whole=whole)
+    assert told(mixed.look(*pages, now=now, whole=whole)) == told(rows)
+    after = START + timedelta(days=2)
+    assert told(mixed.look(now=after)) == told(plain.look(now=after))
 
 
 @settings(max_examples=100, deadline=None)
 @given(passes=st.lists(st.tuples(estates, st.booleans()), max_size=8))
 def test_only_absence_from_two_whole_passes_in_a_row_removes(passes: list[tuple[list[Any], bool]]) -> None:
-    everything = [assessment(f"{SERVICE}/apis/{api}", key=key) for api in APIS for key in (KEY, OTHER_KEY)]
-    state, absences = ScopeState(), dict.fromkeys(look(everything), 0)
+    scope, absences = Scope(), dict[bytes, int]()
     for number, (estate, whole) in enumerate(passes):
         seen = look(estate)
-        known = set(state.entries)
-        state = advance(replace(state, pending=()), seen, now=START + timedelta(hours=number), whole=whole)
-        for name in known:
+        for name in absences:
             absences[name] = 0 if name in seen else absences[name] + whole
-        removed = {name for name, change in state.pending if change is ChangeType.REMOVED}
-        assert removed == {name for name in known if absences[name] == 2 and whole and name not in seen}
+        rows = scope.look(list(seen.values()), now=START + timedelta(hours=number), whole=whole)
+        removed = {named(row) for row in rows if row["ChangeType"] == "Removed"}
+        assert removed == {name for name, count in absences.items() if count == 2 and whole and name not in seen}
+        absences |= dict.fromkeys(seen, 0)
 
 
 @settings(max_examples=100, deadline=None)
 @given(before=st.lists(estates, max_size=4), estate=estates)
 def test_a_partial_pass_says_nothing_of_what_it_did_not_read(before: list[list[Any]], estate: list[Any]) -> None:
-    state, seen = after(before), look(estate)
-    partial = advance(state, seen, now=START + timedelta(days=2), whole=False)
-    assert {name for name, _ in partial.pending} <= set(seen)
-    assert all(partial.entries[name] == entry for name, entry in state.entries.items() if name not in seen)
+    scope, undisturbed, seen = scope_after(before), scope_after(before), look(estate)
+    rows = scope.look(list(seen.values()), now=START + timedelta(hours=9), whole=False)
+    assert {named(row) for row in rows} <= set(seen)
+    later = START + timedelta(hours=9)
+    after = [row for row in scope.look([], now=later) if named(row) not in seen]
+    assert after == [row for row in undisturbed.look([], now=later) if named(row) not in seen]
 
 
 @settings(max_examples=100, deadline=None)
 @given(before=st.lists(estates, max_size=6))
 def test_revisions_count_the_rows_of_a_finding(before: list[list[Any]]) -> None:
-    state = ScopeState()
+    scope, revisions = Scope(), Counter[bytes]()
     for estate in before:
-        previous, state = state, advance(replace(state, pending=()), look(estate), now=START, whole=True)
-        told = {name for name, _ in state.pending}
-        for name, entry in state.entries.items():
-            known = previous.entries.get(name)
-            assert entry.revision == (known.revision if known else 0) + (name in told)
-
-
-@settings(max_examples=100, deadline=None)
-@given(passes=st.lists(st.tuples(estates, st.integers(0, 30)), max_size=6))
-def test_each_key_that_is_seen_on_a_day_is_described_once_on_it(passes: list[tuple[list[Any], int]]) -> None:
-    state, now = ScopeState(), START
-    expected: set[tuple[str, str]] = set()
-    told: Counter[tuple[str, str]] = Counter()
-    for estate, hours in passes:
-        now += timedelta(hours=hours)
-        seen, day = look(estate), timestamp(now)[:10]
-        types = types_of(seen.values(), metadata=METADATA, catalogue=load_catalogue())
-        state = describe(advance(state, seen, now=now, whole=True), types)
-        expected |= {(found.recommendation_key, day) for found in seen.values()}
-        told.update((kind.key, day) for kind in state.types)
-        state = replace(state, pending=(), types=())
-    assert told == Counter(expected)
+        for row in scope.look(list(look(estate).values())):
+            revisions[named(row)] += 1
+            assert row["Revision"] == revisions[named(row)]
 
 
 class Killed(BaseException):
@@ -149,42 +147,73 @@ class Fuse:
             raise Killed
 
 
-class MortalStore:
-    """A store whose process can die right before and right after a state is saved."""
+class MortalObjects:
+    """A store whose process can die right before and right after anything in it is changed: state, outbox or lease.
 
-    def __init__(self, store: StateStore, fuse: Fuse) -> None:
-        self._store = store
+    What a dead process holds is not given back: the lease of a killed run stays until it expires.
+    """
+
+    def __init__(self, objects: ObjectStore, fuse: Fuse) -> None:
+        self._objects = objects
         self._fuse = fuse
-
-    def load(self, scope: str) -> tuple[ScopeState, str | None]:
-        return self._store.load(scope)
-
-    def save(self, scope: str, state: ScopeState, etag: str | None) -> str:
-        self._fuse.burn()
-        new = self._store.save(scope, state, etag)
-        self._fuse.burn()
-        return new
+        self._dead = False
 
     @contextmanager
-    def lease(self, scope: str) -> Iterator[Lease]:
-        with self._store.lease(scope) as lease:
-            yield lease
+    def _change(self) -> Iterator[None]:
+        if self._dead:
+            raise Killed
+        try:
+            self._fuse.burn()
+            yield
+            self._fuse.burn()
+        except Killed:
+            self._dead = True
+            raise
+
+    def read(self, name: str) -> Stored | None:
+        return self._objects.read(name)
+
+    def write(self, name: str, data: bytes, *, etag: str | None) -> str:
+        with self._change():
+            return self._objects.write(name, data, etag=etag)
+
+    def put(self, name: str, data: bytes) -> None:
+        with self._change():
+            self._objects.put(name, data)
+
+    def delete(self, name: str) -> None:
+        with self._change():
+            self._objects.delete(name)
+
+    def names(self, prefix: str) -> list[str]:
+        return self._objects.names(prefix)
 
 
 class MortalSink(MemorySink):
-    """A sink whose process can die before any row arrives, and after the last."""
+    """A sink whose process can die before a batch arrives, and after it arrived and nobody learnt of it."""
 
     def __init__(self, fuse: Fuse) -> None:
         super().__init__()
         self._fuse = fuse
 
-    def send(self, table: Table, rows: Iterable[Row]) -> SendReport:
-        count = 0
-        for row in rows:
-            self._fuse.burn()
-            count += super().send(table, [row]).sent
+    def deliver(self, batch: Batch, *, without: frozenset[str] = frozenset()) -> SendReport:
         self._fuse.burn()
-        return SendReport(sent=count)
+        report = super().deliver(batch, without=without)
+        self._fuse.burn()
+        return report
+
+
+class MortalEstate(Estate):
+    """A source whose reader can die before any page."""
+
+    def __init__(self, pages: Sequence[list[Any]], fuse: Fuse) -> None:
+        super().__init__({SUBSCRIPTION: pages})
+        self._fuse = fuse
+
+    def pages(self, subscription_id: str) -> Iterator[list[Any]]:
+        for page in super().pages(subscription_id):
+            self._fuse.burn()
+            yield page
 
 
 class World:
@@ -197,11 +226,12 @@ class World:
         self.types: list[Row] = []
 
     def run(self, estate: Sequence[Any], *, kill: int = 0) -> None:
-        """One run, killed at the `kill`-th place where it could be: around each row sent and each save."""
+        """One run, killed at the `kill`-th place where it could be. Leases expire at once, so dead ones are no bar."""
         fuse = Fuse(kill)
         sink = MortalSink(fuse)
-        states = MortalStore(FolderStateStore(self.folder, clock=self.clock), fuse)
-        source = Estate({SUBSCRIPTION: [list(estate[:2]), list(estate[2:])]})
+        objects = MortalObjects(FolderObjects(self.folder), fuse)
+        states = StateStore(objects, clock=self.clock, lease_time=timedelta(0))
+        source = MortalEstate([list(estate[:2]), list(estate[2:])], fuse)
         with suppress(Killed):
             assert connector(self.folder, source, sink, self.clock, states=states).run([SUBSCRIPTION]).exit_code == 0
         self.rows += sink.rows(RECOMMENDATIONS)
@@ -221,8 +251,11 @@ class World:
         return {name: row["State"] for name, row in latest.items() if row["ChangeType"] != "Removed"}
 
 
-@settings(max_examples=20, deadline=None)
-@given(before=st.lists(estates, max_size=2), estate=estates, kills=st.lists(st.integers(1, 20), min_size=1, max_size=3))
+PLACES = 40  # where a run of two pages can die: around every write, page and batch
+
+
+@settings(max_examples=60, deadline=None)
+@given(before=st.lists(estates, max_size=2), estate=estates, kills=st.lists(st.integers(1, PLACES), max_size=3))
 def test_a_crash_leaves_the_history_of_an_undisturbed_run(
     before: list[list[Any]], estate: list[Any], kills: list[int]
 ) -> None:
@@ -234,17 +267,14 @@ def test_a_crash_leaves_the_history_of_an_undisturbed_run(
         for kill in [*kills, 0]:
             stormy.run(estate, kill=kill)
         histories = []
-        for _ in [
-            *kills,
-            0,
-        ]:  # a killed run that had saved what it read was a look at the source, one before that was none
+        for _ in [*kills, 0]:  # a killed run that had saved what it read was a look at the source, one before that none
             calm.run(estate)
             histories.append(calm.history())
         assert stormy.history() in histories
 
 
-@settings(max_examples=20, deadline=None)
-@given(storm=st.lists(st.tuples(estates, st.integers(0, 20)), max_size=5), last=estates)
+@settings(max_examples=60, deadline=None)
+@given(storm=st.lists(st.tuples(estates, st.integers(0, PLACES)), max_size=5), last=estates)
 def test_a_storm_over_a_changing_source_ends_in_what_the_source_says(
     storm: list[tuple[list[Any], int]], last: list[Any]
 ) -> None:
@@ -253,9 +283,25 @@ def test_a_storm_over_a_changing_source_ends_in_what_the_source_says(
         for estate, kill in [*storm, (last, 0), (last, 0)]:
             world.clock.moment += timedelta(hours=7)
             world.run(estate, kill=kill)
-        assert world.current() == {name: found.state for name, found in look(last).items()}
+        assert world.current() == {name.hex(): found.state for name, found in look(last).items()}
         history = world.history().values()
         changes = [row for row in history if row.get("ChangeType", "Snapshot") != "Snapshot"]
         assert len({(row["FindingId"], row["Revision"]) for row in changes}) == len(changes)
         described = {row["RecommendationKey"] for row in world.types}
         assert {row["RecommendationKey"] for row in world.rows} <= described
+        assert not FolderObjects(world.folder).names(f"subscriptions/{SUBSCRIPTION}/outbox/")
+
+
+@settings(max_examples=40, deadline=None)
+@given(passes=st.lists(st.tuples(estates, st.integers(0, 30)), max_size=6))
+def test_each_key_that_is_seen_on_a_day_is_described_once_on_it(passes: list[tuple[list[Any], int]]) -> None:
+    with TemporaryDirectory() as folder:
+        world = World(folder)
+        expected: set[tuple[str, str]] = set()
+        for estate, hours in passes:
+            world.clock.moment += timedelta(hours=hours)
+            expected |= {(found.kind.key, timestamp(world.clock.moment)[:10]) for found in look(estate).values()}
+            world.run(estate)
+        assert Counter((row["RecommendationKey"], row["TimeGenerated"][:10]) for row in world.types) == Counter(
+            expected
+        )

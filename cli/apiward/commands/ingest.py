@@ -1,6 +1,7 @@
 """apiward ingest: the connector."""
 
 from collections.abc import Iterable, Sequence
+from typing import Annotated
 
 import typer
 
@@ -8,8 +9,12 @@ from apiward import console
 from apiward.commands.options import AsJson
 from apiward.wiring import open_app
 from apiward_connector.report import Gap, ScopeReport
-from apiward_connector.status import LOOKS_BACK, NEVER, ScopeStatus, Status
+from apiward_connector.scopes import Scopes
+from apiward_connector.state_store import scope_of
+from apiward_connector.status import NEVER, ScopeStatus, Status
 from apiward_core.clock import Clock, parse_timestamp
+from apiward_core.errors import ConfigurationError, IncompleteError
+from apiward_core.logs import LOOKS_BACK
 from apiward_core.settings import load_settings
 
 app = typer.Typer(help="Bring Defender's API recommendations into the workspace.", no_args_is_help=True)
@@ -18,10 +23,10 @@ app = typer.Typer(help="Bring Defender's API recommendations into the workspace.
 @app.command()
 def run(as_json: AsJson = False) -> None:
     """Read every subscription once and send what changed. Exit code 4 when something was not read or not sent."""
-    settings = load_settings()
-    with open_app(settings) as opened, console.err.status("reading") as status:
+    with open_app(load_settings()) as opened, console.err.status("reading") as status:
         connector = opened.connector(on_scope=lambda scope: status.update(f"{scope.scope}: {scope.outcome}"))
-        report = connector.run(settings.subscriptions)
+        scopes = opened.scopes()
+        report = connector.run(scopes.subscriptions, unlisted=scopes.unlisted)
     if as_json:
         console.emit(report)
     else:
@@ -32,10 +37,10 @@ def run(as_json: AsJson = False) -> None:
 
 @app.command()
 def status(as_json: AsJson = False) -> None:
-    """The last run of every subscription. Exit code 4 when one is not complete or was never read."""
-    settings = load_settings()
-    with open_app(settings) as opened, console.err.status("asking the workspace"):
-        found = opened.ingest_status().read(settings.subscriptions)
+    """The last run of every subscription. Exit code 4 when one is not complete or was never read, or rows are kept."""
+    with open_app(load_settings()) as opened, console.err.status("asking the workspace"):
+        scopes = opened.scopes()
+        found = opened.ingest_status().read(scopes.subscriptions, unlisted=scopes.unlisted)
         clock = opened.clock
     if as_json:
         console.emit(found)
@@ -45,6 +50,71 @@ def status(as_json: AsJson = False) -> None:
         raise typer.Exit(found.exit_code)
 
 
+@app.command()
+def replay(as_json: AsJson = False) -> None:
+    """Send again what could not be sent. Exit code 4 when some of it is refused again; it is kept."""
+    with open_app(load_settings()) as opened, console.err.status("sending"):
+        report, place = opened.replay().run(), opened.kept_in
+    if as_json:
+        console.emit(report)
+    elif report.streams:
+        rows = [(each.stream, each.sent, each.kept, "\n".join(each.reasons)) for each in report.streams]
+        console.table("Dead letters", ("stream", "sent", "kept", "why"), rows)
+        if report.exit_code:
+            console.say(f"What is kept is in {console.plain(place)}, under dead-letters, to look at or to delete.")
+    else:
+        console.say("There are no dead letters.")
+    if report.exit_code:
+        raise typer.Exit(report.exit_code)
+
+
+@app.command()
+def rebuild(
+    subscriptions: Annotated[
+        list[str] | None, typer.Argument(metavar="[SUBSCRIPTION]...", help="Which; all whose state is lost, if none.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make lost or refused state anew from what the workspace has. What cannot be used is kept under another name."""
+    with open_app(load_settings()) as opened, console.err.status("asking the workspace"):
+        rebuilder = opened.rebuilder()
+        expected = Scopes((), ()) if subscriptions else opened.scopes()
+        chosen = subscriptions or rebuilder.lost(expected.subscriptions)
+        rebuilt = [rebuilder.rebuild(subscription) for subscription in chosen]
+    if as_json:
+        console.emit({"scopes": rebuilt})
+    elif not rebuilt:
+        console.say("No state is lost.")
+    else:
+        rows = [(_subscription(each.scope), each.findings, each.removed, each.watermark) for each in rebuilt]
+        console.table("State from the workspace", ("subscription", "findings", "of them gone", "read whole"), rows)
+        for each in rebuilt:
+            if each.kept_aside:
+                console.say(f"What could not be used of {_subscription(each.scope)} is kept as {each.kept_aside}.")
+    if expected.unlisted:
+        raise IncompleteError(
+            f"Not looked into: {'; '.join(f'{gap.what}: {gap.why}' for gap in expected.unlisted)}",
+            remedy="Name the subscriptions in it: apiward ingest rebuild SUBSCRIPTION.",
+        )
+
+
+@app.command()
+def forget(subscription: Annotated[str, typer.Argument(help="Its id.")]) -> None:
+    """Expect a subscription no more, after it was cancelled or is no longer named: deletes what is remembered of it.
+
+    Its findings leave what is current three days after the last run that saw them.
+    """
+    with open_app(load_settings()) as opened:
+        states, scope = opened.states(), scope_of(subscription)
+        if subscription.lower() not in states.subscriptions():
+            raise ConfigurationError(
+                f"Nothing is remembered of {scope}.", remedy="See apiward ingest status for the ids."
+            )
+        with states.lease(scope):
+            states.forget(scope)
+    console.say(f"{scope} is forgotten. If settings still name it, the next run reads it as a new one.")
+
+
 def show_scopes(scopes: Sequence[ScopeReport]) -> None:
     """What was read and sent of each subscription, and what was not."""
     rows = [
@@ -52,7 +122,7 @@ def show_scopes(scopes: Sequence[ScopeReport]) -> None:
             _subscription(scope.scope),
             scope.outcome,
             scope.read,
-            scope.current,
+            _count(scope.current),
             "\n".join(f"{count} {change}" for change, count in sorted(scope.changes.items())),
         )
         for scope in scopes
@@ -73,12 +143,13 @@ def _show_status(found: Status, clock: Clock) -> None:
             scope.outcome,
             _since(scope.last_run, clock),
             _since(scope.watermark, clock),
-            scope.current if scope.last_run else "",
+            _until(scope, clock),
+            _count(scope.current),
         )
         for scope in found.scopes
     ]
-    title = "How long ago each subscription was last run, and last read whole"
-    console.table(title, ("subscription", "outcome", "run", "whole", "findings"), rows)
+    title = "How long ago each subscription was last run, and last read whole, and when it is due"
+    console.table(title, ("subscription", "outcome", "run", "whole", "due in", "findings"), rows)
     sent, dead = sum(scope.sent for scope in found.scopes), sum(scope.dead for scope in found.scopes)
     owed = sum(scope.owed or 0 for scope in found.scopes)
     if any(scope.last_run for scope in found.scopes):
@@ -88,8 +159,13 @@ def _show_status(found: Status, clock: Clock) -> None:
         console.say(f"[yellow]never:[/] not in the last {LOOKS_BACK.days} days; to read it: apiward ingest run")
     if owed:
         console.say(f"[yellow]{owed} rows still to be sent from this machine;[/] the next run sends them first.")
+    for scope in found.scopes:
+        if scope.dead:
+            console.say(
+                f"[yellow]{scope.dead} rows of its last run[/] became dead letters: {_subscription(scope.scope)}"
+            )
     for stream, count in found.dead_letters.items():
-        console.say(f"[yellow]{count} dead letters on this machine[/] of {console.plain(stream)}.")
+        console.say(f"[yellow]{count} dead letters[/] of {console.plain(stream)}; to send them: apiward ingest replay")
     _show_gaps(gap for scope in found.scopes for gap in scope.gaps)
 
 
@@ -104,6 +180,17 @@ def _subscription(scope: str) -> str:
 
 def _sources(scopes: Sequence[ScopeReport] | Sequence[ScopeStatus]) -> str:
     return ", ".join(sorted({scope.source for scope in scopes if scope.source}))
+
+
+def _count(findings: int | None) -> int | str:
+    return "" if findings is None else findings
+
+
+def _until(scope: ScopeStatus, clock: Clock) -> str:
+    if scope.overdue or not scope.next_due:
+        return "late" if scope.overdue else ""
+    minutes = (parse_timestamp(scope.next_due) - clock.now()).total_seconds() / 60
+    return f"{minutes:.0f} min" if minutes >= 1 else "now"
 
 
 def _since(moment: str, clock: Clock) -> str:

@@ -88,6 +88,35 @@ def clock(
         console.say(f"{state['now']}  (APIWARD_CLOCK_OFFSET={state['offset_seconds']:.3f})")
 
 
+@app.command()
+def fault(
+    kind: Annotated[
+        str, typer.Argument(help="401, 403, 409, 412, 413, 429, 500, 503, slow, reset, truncated or malformed.")
+    ] = "",
+    path: Annotated[str, typer.Argument(help="Path of the calls that fail; * stands for any text.")] = "*",
+    *,
+    method: Annotated[str, typer.Option(help="Only calls by this method.")] = "",
+    rate: Annotated[float, typer.Option(help="Share of these calls that fails.", min=0, max=1)] = 1,
+    times: Annotated[int | None, typer.Option(help="How many of them fail; without end if not given.", min=1)] = None,
+    seconds: Annotated[float, typer.Option(help="Retry-After of 429, or how slow it is.", min=0)] = 1,
+    clear: Annotated[bool, typer.Option("--clear", help="Switch all faults off first.")] = False,
+    descriptor: Descriptor = DESCRIPTOR,
+    as_json: AsJson = False,
+) -> None:
+    """Make the lab's answers fail by route, rate and kind, and show which faults are on."""
+    lab = LabHandle.load(descriptor)
+    if clear:
+        lab.clear_faults()
+    if kind:
+        lab.add_fault(kind=kind, path=path, method=method, rate=rate, times=times, seconds=seconds)
+    found = lab.faults()
+    if as_json:
+        console.emit(list(found))
+    else:
+        rows = [(each["kind"], each["method"] or "any", each["path"], each["rate"], each["met"]) for each in found]
+        console.table("Faults", ("kind", "method", "path", "rate", "met"), rows)
+
+
 def require_no_lab(descriptor: Path) -> None:
     """Raises ConfigurationError when the lab of this descriptor file answers."""
     try:

@@ -1,6 +1,6 @@
 """Assessment metadata (Microsoft.Security assessmentMetadata 2021-06-01): what list items of assessments leave out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ from azure.mgmt.security import SecurityCenter
 
 from apiward_connector.rest import member, text, texts
 from apiward_connector.sources.paging import raw_pages
+from apiward_core.errors import RejectedDataError
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,11 @@ class AssessmentMetadata:
             threats=texts(properties, "threats"),
         )
 
+    @classmethod
+    def restored(cls, fields: Mapping[str, Any]) -> "AssessmentMetadata":
+        """The metadata whose fields were written as JSON. Raises TypeError and KeyError for those of something else."""
+        return cls(**{**fields, "categories": tuple(fields["categories"]), "threats": tuple(fields["threats"])})
+
 
 UNKNOWN = AssessmentMetadata("", "", "", ())
 
@@ -51,10 +57,20 @@ class MetadataSource:
 
     def load(self, subscription_id: str) -> Mapping[str, AssessmentMetadata]:
         """The metadata by assessment key in lower case. Raises the errors of `apiward_core.errors`."""
+        return dict(self.read(subscription_id))
+
+    def read(self, subscription_id: str) -> Iterator[tuple[str, AssessmentMetadata]]:
+        """Each assessment key in lower case, and its metadata.
+
+        Raises the errors of `apiward_core.errors`, RejectedDataError for an empty list: what is built in is in every
+        subscription.
+        """
         operations = self._client_for(subscription_id).assessments_metadata
         doing = f"listing the assessment metadata of subscriptions/{subscription_id}"
-        return {
-            text(item, "name").lower(): AssessmentMetadata.parse(member(item, "properties"))
-            for page in raw_pages(operations.list_by_subscription, doing=doing)
-            for item in page
-        }
+        is_empty = True
+        for page in raw_pages(operations.list_by_subscription, doing=doing):
+            for item in page:
+                is_empty = False
+                yield text(item, "name").lower(), AssessmentMetadata.parse(member(item, "properties"))
+        if is_empty:
+            raise RejectedDataError(f"The answer while {doing} holds none.", remedy="Run again.")

@@ -1,38 +1,35 @@
-"""Pages of an SDK list operation as the service wrote them.
-
-The SDK's pager sends the requests. Its models are passed by: those of azure-mgmt-security 7.0.0 drop the resource id
-when `source` or `id` is spelled in another case, drop members newer than themselves, and refuse a whole page for one
-odd date.
-"""
+"""Pages of an SDK list operation as the service wrote them."""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import orjson
-from azure.core.exceptions import DeserializationError
 from azure.core.paging import ItemPaged
-from azure.core.pipeline import PipelineResponse
+from azure.core.pipeline import PipelineRequest
 
 from apiward_connector.rest import member
-from apiward_core.errors import RejectedDataError, TransientError, azure_errors
+from apiward_connector.sources.raw import Decode, raw_answer
+from apiward_core.errors import RejectedDataError
 
 Page = list[Any]
-_OK = 200
+_PORTS = {"http": 80, "https": 443}
 
 
-def raw_pages(list_items: Callable[..., ItemPaged[Any]], *, doing: str) -> Iterator[Page]:
-    """The items of each page as plain JSON values.
+def raw_pages(
+    list_items: Callable[..., ItemPaged[Any]], *, doing: str, decode: Decode = orjson.loads
+) -> Iterator[Page]:
+    """The items of each page, plain JSON values unless `decode` makes something else of the items of a document.
 
     `list_items` is the SDK's list operation without its own arguments; `doing` completes "while ..." in errors. Raises
-    the errors of `apiward_core.errors`; RejectedDataError when paging runs in a circle.
+    the errors of `apiward_core.errors`; RejectedDataError when paging runs in a circle, or leads to another host.
     """
+    reader = _Reader(list_items, doing, decode)
     link: str | None = None
     followed: set[str] = set()
     while True:
-        body = _read(list_items, link, doing)
-        yield body["items"]
-        link = body["link"]
+        items, link = reader.read(link)
+        yield items
         if not link:
             return
         if link in followed:
@@ -43,27 +40,49 @@ def raw_pages(list_items: Callable[..., ItemPaged[Any]], *, doing: str) -> Itera
         followed.add(link)
 
 
-def _read(list_items: Callable[..., ItemPaged[Any]], link: str | None, doing: str) -> dict[str, Any]:
-    bodies: list[dict[str, Any]] = []
+class _Reader:
+    """Reads one page after the other. A link is followed only to where the first page came from: it gets our token."""
 
-    def keep(response: PipelineResponse[Any, Any]) -> None:
-        if response.http_response.status_code == _OK:
-            bodies.append(_parse(response.http_response.body(), doing))
+    def __init__(self, list_items: Callable[..., ItemPaged[Any]], doing: str, decode: Decode) -> None:
+        self._list_items = list_items
+        self._doing = doing
+        self._decode = decode
+        self._first_url = ""
 
-    with azure_errors(doing), suppress(DeserializationError):
-        next(list_items(raw_response_hook=keep).by_page(link))
-    return bodies[-1]
+    def read(self, link: str | None) -> tuple[Page, str | None]:
+        """The items of the page at `link`, or of the first one, and the link to the next."""
+        if link:
+            self._check(link)
+
+        def send(**hooks: Any) -> object:
+            return next(self._list_items(raw_request_hook=self._remember, **hooks).by_page(link))
+
+        return _page(raw_answer(send, doing=self._doing, decode=self._decode).document, self._doing)
+
+    def _remember(self, request: PipelineRequest[Any]) -> None:
+        self._first_url = self._first_url or request.http_request.url  # before any redirect
+
+    def _check(self, link: str) -> None:
+        try:
+            leads = _origin(urlsplit(urljoin(self._first_url, link)))
+        except ValueError:  # no URL at all, or a port that is no number
+            leads = None
+        if leads != _origin(urlsplit(self._first_url)):
+            raise RejectedDataError(
+                f"The service gave a nextLink to another host while {self._doing}.",
+                remedy="Check arm_endpoint; does a proxy answer in the place of Azure?",
+            )
 
 
-def _parse(data: bytes, doing: str) -> dict[str, Any]:
-    try:
-        document = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise TransientError(f"The answer while {doing} is no JSON ({error}).", remedy="Run again.") from error
+def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
+    return url.scheme, url.hostname, url.port or _PORTS.get(url.scheme)
+
+
+def _page(document: Any, doing: str) -> tuple[Page, str | None]:
     items, link = member(document, "value"), member(document, "nextLink")
     if not isinstance(items, list) or not isinstance(link, str | None):
         raise RejectedDataError(
             f"The answer while {doing} is no page: it lacks the list `value`, or its `nextLink` is no text.",
             remedy="Check that arm_endpoint is Azure Resource Manager.",
         )
-    return {"items": items, "link": link}
+    return items, link

@@ -63,9 +63,11 @@ class PlansSource:
         scope = f"subscriptions/{subscription_id}"  # the SDK puts the leading slash
         with azure_errors(f"listing the Defender plans of {scope}"):
             listed = self._client_for(subscription_id).pricings.list(scope)
-        if not listed.value:  # the service lists plans that are off, too
+        # The service lists plans that are off, too: one that cannot be read must not count as one of them.
+        if not listed.value or not all(item is not None and item.name for item in listed.value):
             raise RejectedDataError(
-                f"The answer while listing the Defender plans of {scope} names no plan.", remedy="Run again."
+                f"The answer while listing the Defender plans of {scope} names no plan, or holds one without a name.",
+                remedy="Run again.",
             )
         return Plans.of(listed.value)
 

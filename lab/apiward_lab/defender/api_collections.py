@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from apiward_lab.clock import VirtualClock
 from apiward_lab.defender.exposure import asks_who_calls, has_plan, is_used
-from apiward_lab.defender.paging import page
 from apiward_lab.estate import Api, ApimService, Estate
+from apiward_lab.paging import page
 from apiward_lab.web import Call, Json, Problem, Reply, Route
 
 _VERSIONS = ("2023-11-15",)

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from apiward_lab.defender.definition import Definition
 from apiward_lab.defender.ledger import Assessment, Ledger
-from apiward_lab.defender.paging import page
+from apiward_lab.paging import page
 from apiward_lab.web import Call, Json, Problem, Reply, Route, timestamp
 
 _VERSIONS = ("2021-06-01",)
@@ -65,6 +65,7 @@ def _body(row: Assessment, *, expand: str | None = None) -> Json:
         "displayName": row.definition.display_name,
         "status": {
             "code": row.code,
+            **({"cause": row.cause, "description": row.description} if row.cause else {}),
             "statusChangeDate": timestamp(row.status_changed),
             "firstEvaluationDate": timestamp(row.first_evaluated),
         },

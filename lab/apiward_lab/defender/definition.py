@@ -14,6 +14,7 @@ class Producer(Enum):
     """Who judges, which also tells how often."""
 
     POLICY = "Azure Policy"
+    DEFENDER = "Microsoft Defender for Cloud"
     DEFENDER_FOR_APIS = "Microsoft Defender for APIs"
 
 
@@ -56,17 +57,27 @@ class Definition:
 
 
 @dataclass(frozen=True)
+class Status:
+    """The status of an assessment: the programmatic code, and for NotApplicable why."""
+
+    code: str
+    cause: str = ""
+    description: str = ""
+
+
+HEALTHY = Status("Healthy")
+UNHEALTHY = Status("Unhealthy")
+EXEMPT = Status("NotApplicable", "Exempt", "The resource is exempt from the policy that asks for this.")
+OFF_BY_POLICY = Status("NotApplicable", "OffByPolicy", "The effective policy has the assessment switched off.")
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """What one evaluation says of one resource."""
+    """What one evaluation says of one resource, before Azure Policy is asked whether it counts."""
 
     resource_id: str
     is_healthy: bool
     additional_data: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def code(self) -> str:
-        """The programmatic status code."""
-        return "Healthy" if self.is_healthy else "Unhealthy"
 
 
 class Derivation(Protocol):

@@ -2,12 +2,27 @@
 
 import zlib
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from apiward_lab.defender.definition import Definition, Derivation, Verdict
+from apiward_lab.defender.definition import (
+    EXEMPT,
+    HEALTHY,
+    OFF_BY_POLICY,
+    UNHEALTHY,
+    Definition,
+    Derivation,
+    Producer,
+    Status,
+    Verdict,
+)
 from apiward_lab.estate import Estate
+from apiward_lab.policy import Standing
+
+Judge = Callable[[str, datetime], Standing]
+Policies = Callable[[str], Judge]
+"""From the name of a policy to what tells how it stands for a resource, by its id, at a time."""
 
 _OLDEST_FIRST_EVALUATION_DAYS = 90
 _AFTER_ALL = "\uffff"
@@ -19,10 +34,25 @@ class Assessment:
 
     definition: Definition
     resource_id: str
-    code: str
+    status: Status
     additional_data: Mapping[str, str]
     first_evaluated: datetime
     status_changed: datetime
+
+    @property
+    def code(self) -> str:
+        """The programmatic status code."""
+        return self.status.code
+
+    @property
+    def cause(self) -> str:
+        """Why it is NotApplicable, "" where it is not."""
+        return self.status.cause
+
+    @property
+    def description(self) -> str:
+        """The same for people."""
+        return self.status.description
 
     @property
     def assessment_id(self) -> str:
@@ -33,12 +63,15 @@ class Assessment:
 class _Examiner:
     """One derivation, what it found, and when it looks next."""
 
-    def __init__(self, derivation: Derivation, interval: timedelta, *, estate: Estate, started: datetime) -> None:
+    def __init__(
+        self, derivation: Derivation, interval: timedelta, *, estate: Estate, policies: Policies, started: datetime
+    ) -> None:
         self.definition = derivation.definition
         self.due = started + interval
         self._derivation = derivation
         self._interval = interval
         self._estate = estate
+        self._policies = policies
         self.rows = {key: _backdated(row) for key, row in self._judged(started, {}).items()}
 
     def look(self, now: datetime) -> bool:
@@ -49,19 +82,32 @@ class _Examiner:
         return self.rows != before
 
     def _judged(self, now: datetime, before: Mapping[str, Assessment]) -> dict[str, Assessment]:
-        verdicts = {verdict.resource_id.lower(): verdict for verdict in self._derivation.verdicts(self._estate, now)}
-        return {key: self._row(verdict, before.get(key), now) for key, verdict in verdicts.items()}
+        judge = self._policies(self.definition.policy_id)
+        judged = {}
+        for verdict in self._derivation.verdicts(self._estate, now):
+            status = self._status(verdict, judge(verdict.resource_id, now))
+            if status is not None:
+                key = verdict.resource_id.lower()
+                judged[key] = self._row(verdict, status, before.get(key), now)
+        return judged
 
-    def _row(self, verdict: Verdict, before: Assessment | None, now: datetime) -> Assessment:
+    def _status(self, verdict: Verdict, standing: Standing) -> Status | None:
+        """What Azure Policy does not evaluate has no row; what Defender judges itself keeps one, switched off."""
+        if standing is Standing.EXEMPT:
+            return EXEMPT
+        if standing is Standing.OFF:
+            return None if self.definition.producer is Producer.POLICY else OFF_BY_POLICY
+        return HEALTHY if verdict.is_healthy else UNHEALTHY
+
+    def _row(self, verdict: Verdict, status: Status, before: Assessment | None, now: datetime) -> Assessment:
         """The verdict with the times of the row before it, as far as they still hold."""
         if before is None:
-            return Assessment(
-                self.definition, verdict.resource_id, verdict.code, verdict.additional_data, now, status_changed=now
-            )
-        if before.code == verdict.code and before.additional_data == verdict.additional_data:
+            data = verdict.additional_data
+            return Assessment(self.definition, verdict.resource_id, status, data, now, status_changed=now)
+        if before.status == status and before.additional_data == verdict.additional_data:
             return before
-        changed = before.status_changed if before.code == verdict.code else now
-        return replace(before, code=verdict.code, additional_data=verdict.additional_data, status_changed=changed)
+        changed = before.status_changed if before.status == status else now
+        return replace(before, status=status, additional_data=verdict.additional_data, status_changed=changed)
 
 
 class Ledger:
@@ -71,10 +117,16 @@ class Ledger:
     """
 
     def __init__(
-        self, estate: Estate, derivations: Iterable[tuple[Derivation, timedelta]], *, started: datetime
+        self,
+        estate: Estate,
+        derivations: Iterable[tuple[Derivation, timedelta]],
+        *,
+        policies: Policies,
+        started: datetime,
     ) -> None:
         self._examiners = [
-            _Examiner(derivation, interval, estate=estate, started=started) for derivation, interval in derivations
+            _Examiner(derivation, interval, estate=estate, policies=policies, started=started)
+            for derivation, interval in derivations
         ]
         self._by_key = {examiner.definition.key: examiner for examiner in self._examiners}
         self._index()

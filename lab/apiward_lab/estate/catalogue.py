@@ -16,7 +16,19 @@ What is wrong with it:
 from apiward_lab.estate.payments import MERCHANT, PAYMENTS, SANDBOX
 from apiward_lab.estate.retail import ORDERS, PARTNER, RETAIL
 
-SUBSCRIPTIONS = ("Contoso Retail Production", "Contoso Payments", "Contoso Sandbox")
+# name, display name, name of the group above, "" for the tenant's root group
+MANAGEMENT_GROUPS = (
+    ("mg-contoso-production", "Contoso Production", ""),
+    ("mg-contoso-payments", "Contoso Payments", "mg-contoso-production"),
+    ("mg-contoso-sandbox", "Contoso Sandbox", ""),
+)
+
+# name, management group
+SUBSCRIPTIONS = (
+    ("Contoso Retail Production", "mg-contoso-production"),
+    ("Contoso Payments", "mg-contoso-payments"),
+    ("Contoso Sandbox", "mg-contoso-sandbox"),
+)
 
 # name, index of the subscription, location
 GROUPS = (

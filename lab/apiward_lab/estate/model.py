@@ -7,13 +7,30 @@ from typing import Any
 
 from apiward_lab.estate.apis import Api, Entity, Product
 
+MANAGEMENT_GROUPS = "/providers/Microsoft.Management/managementGroups"
+
+
+@dataclass(frozen=True)
+class ManagementGroup:
+    """A management group. `parent` is the name of the group that holds it, "" for the tenant's root group."""
+
+    name: str
+    display_name: str
+    parent: str = ""
+
+    @property
+    def resource_id(self) -> str:
+        """Its ARM id."""
+        return f"{MANAGEMENT_GROUPS}/{self.name}"
+
 
 @dataclass(frozen=True)
 class Subscription:
-    """An Azure subscription."""
+    """An Azure subscription. `management_group` is the name of the group that holds it, "" for the tenant's root."""
 
     subscription_id: str
     name: str
+    management_group: str = ""
 
     @property
     def resource_id(self) -> str:
@@ -126,7 +143,10 @@ class VirtualMachine:
 
 @dataclass
 class Estate:
-    """Everything that exists in the tenant. `plans` go by subscription id and by the plan's name in lower case."""
+    """Everything that exists in the tenant. `plans` go by subscription id and by the plan's name in lower case.
+
+    The root of `management_groups` has the tenant's id as its name.
+    """
 
     tenant_id: str
     subscriptions: list[Subscription]
@@ -135,6 +155,7 @@ class Estate:
     storage_accounts: list[StorageAccount]
     machines: list[VirtualMachine]
     plans: dict[str, dict[str, DefenderPlan]] = field(default_factory=dict)
+    management_groups: list[ManagementGroup] = field(default_factory=list)
 
     def service(self, subscription_id: str, group: str, name: str) -> ApimService | None:
         """The API Management service with these names, which Azure compares without regard to case."""

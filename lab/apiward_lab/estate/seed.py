@@ -6,7 +6,14 @@ from datetime import UTC, datetime
 
 from apiward_lab.estate import catalogue
 from apiward_lab.estate.ids import stable_id
-from apiward_lab.estate.model import Estate, ResourceGroup, StorageAccount, Subscription, VirtualMachine
+from apiward_lab.estate.model import (
+    Estate,
+    ManagementGroup,
+    ResourceGroup,
+    StorageAccount,
+    Subscription,
+    VirtualMachine,
+)
 from apiward_lab.estate.plans import seeded_plans
 from apiward_lab.estate.rows import BOTH, HTTPS, AllApisRow, ApiRow, ProductRow, ServiceRow
 from apiward_lab.estate.services import build_service
@@ -45,24 +52,31 @@ def build(size: str = "small", *, seed: str = "contoso", at: datetime | None = N
     if size not in SIZES:
         raise ValueError(f"there is no estate {size!r}; choose one of {', '.join(SIZES)}")
     at = at or datetime.now(UTC)
-    subscriptions = [Subscription(stable_id(seed, name), name) for name in catalogue.SUBSCRIPTIONS]
+    tenant_id = stable_id(seed, "tenant")
+    subscriptions = [Subscription(stable_id(seed, name), name, group) for name, group in catalogue.SUBSCRIPTIONS]
     groups = {
         name: ResourceGroup(subscriptions[index].subscription_id, name, location)
         for name, index, location in catalogue.GROUPS
     }
     estate = Estate(
-        tenant_id=stable_id(seed, "tenant"),
+        tenant_id=tenant_id,
         subscriptions=subscriptions,
         groups=list(groups.values()),
         services=[],
         storage_accounts=[StorageAccount(n, groups[g], https, public) for n, g, https, public in catalogue.STORAGE],
         machines=[VirtualMachine(n, groups[g], closed) for n, g, closed in catalogue.MACHINES],
         plans={entry.subscription_id: seeded_plans(index, at) for index, entry in enumerate(subscriptions)},
+        management_groups=_management_groups(tenant_id),
     )
     for row in catalogue.SERVICES:
         _add_service(estate, row, groups[row.group], seed=seed, at=at)
     _add_generated(estate, SIZES[size], seed=seed, at=at)
     return estate
+
+
+def _management_groups(tenant_id: str) -> list[ManagementGroup]:
+    below = [ManagementGroup(name, label, above or tenant_id) for name, label, above in catalogue.MANAGEMENT_GROUPS]
+    return [ManagementGroup(tenant_id, "Tenant Root Group"), *below]
 
 
 def _add_service(estate: Estate, row: ServiceRow, group: ResourceGroup, *, seed: str, at: datetime) -> None:

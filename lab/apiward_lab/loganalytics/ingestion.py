@@ -18,7 +18,8 @@ MAX_BYTES = 1_048_576
 """Of one call, compressed and uncompressed alike (Azure Monitor service limits)."""
 
 OLDEST = timedelta(days=2)
-"""An older TimeGenerated becomes the time of arrival."""
+LATEST = timedelta(days=1)
+"""A TimeGenerated that is older, or later than that after arrival, becomes the time of arrival (standard columns)."""
 
 
 class Ingestion:
@@ -150,5 +151,5 @@ def _transformed(
 
 def _time_generated(value: str | None, now: datetime) -> str:
     moment = parse_datetime(value) if value else None
-    chosen = now if moment is None or moment < now - OLDEST else moment
+    chosen = moment if moment is not None and now - OLDEST <= moment <= now + LATEST else now
     return chosen.replace(tzinfo=None).isoformat()

@@ -21,11 +21,11 @@ class Names:
     @classmethod
     def of(cls, kql: str, functions: Any) -> Self:
         """The names in a query and in the parsed `functions` that it calls. Raises KqlError."""
-        nodes = [*_nodes(lower(kql, None, functions))]
+        found = [*nodes(lower(kql, None, functions))]
         return cls(
-            tables=frozenset(node.name for node in nodes if isinstance(node, ir.TableRef)),
-            columns=frozenset(node.name for node in nodes if isinstance(node, ir.ColumnRef)),
-            made=frozenset(node for node in nodes if isinstance(node, str)),
+            tables=frozenset(node.name for node in found if isinstance(node, ir.TableRef)),
+            columns=frozenset(node.name for node in found if isinstance(node, ir.ColumnRef)),
+            made=frozenset(node for node in found if isinstance(node, str)),
         )
 
 
@@ -43,7 +43,7 @@ def check_case(names: Names, schema: Mapping[str, Sequence[str]]) -> None:
 
 def table_names(kql: str) -> set[str]:
     """The tables that a query reads, as it spells them. Raises KqlError."""
-    return {node.name for node in _nodes(lower(kql, None, None)) if isinstance(node, ir.TableRef)}
+    return {node.name for node in nodes(lower(kql, None, None)) if isinstance(node, ir.TableRef)}
 
 
 def _in_wrong_case(used: Iterable[str], known: Iterable[str]) -> list[str]:
@@ -52,7 +52,7 @@ def _in_wrong_case(used: Iterable[str], known: Iterable[str]) -> list[str]:
     return sorted(name for name in used if name not in exact and name.casefold() in folded)
 
 
-def _nodes(root: object) -> Iterator[object]:
+def nodes(root: object) -> Iterator[object]:
     """Every node of a query, and every text in it that is no reference."""
     waiting: list[object] = [root]
     seen: set[int] = set()

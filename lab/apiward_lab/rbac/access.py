@@ -1,6 +1,6 @@
 """The state of access control: definitions, assignments, and the delay until a change is felt."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -34,12 +34,26 @@ class RoleAssignment:
         return self.effective <= now and (self.ends is None or now < self.ends)
 
 
-class AccessControl:
-    """Who may do what. A new or deleted assignment is felt `propagation` of virtual time later, as on Azure."""
+def _none_above(_scope: str) -> Sequence[str]:
+    return ()
 
-    def __init__(self, clock: VirtualClock, *, propagation: timedelta = PROPAGATION) -> None:
+
+class AccessControl:
+    """Who may do what. A new or deleted assignment is felt `propagation` of virtual time later, as on Azure.
+
+    `scopes_above` gives the management groups from which a scope inherits, which its ARM id does not tell.
+    """
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        *,
+        propagation: timedelta = PROPAGATION,
+        scopes_above: Callable[[str], Sequence[str]] = _none_above,
+    ) -> None:
         self._clock = clock
         self._propagation = propagation
+        self._scopes_above = scopes_above
         self._definitions = {role.role_id: role for role in BUILT_IN_ROLES}
         self._assignments: list[RoleAssignment] = []
 
@@ -55,16 +69,24 @@ class AccessControl:
         """Whether the principal has a role at the scope, above it or anywhere below."""
         return any(
             assignment.principal_id == object_id
-            and (covers(assignment.scope, scope) or covers(scope, assignment.scope))
+            and (self.reaches(assignment.scope, scope) or covers(scope, assignment.scope))
             for assignment in self._counting()
         )
 
-    def _roles_at(self, object_id: str, scope: str) -> Sequence[RoleDefinition]:
+    def roles_of(self, object_id: str) -> Sequence[tuple[str, RoleDefinition]]:
+        """The roles that count for the principal now, each with the scope at which it was given."""
         return [
-            self._definitions[assignment.role_id]
+            (assignment.scope, self._definitions[assignment.role_id])
             for assignment in self._counting()
-            if assignment.principal_id == object_id and covers(assignment.scope, scope)
+            if assignment.principal_id == object_id
         ]
+
+    def reaches(self, outer: str, scope: str) -> bool:
+        """Whether what is assigned at `outer` counts at `scope`, be it through management groups."""
+        return covers(outer, scope) or any(covers(outer, group) for group in self._scopes_above(scope))
+
+    def _roles_at(self, object_id: str, scope: str) -> Sequence[RoleDefinition]:
+        return [role for assigned, role in self.roles_of(object_id) if self.reaches(assigned, scope)]
 
     def _counting(self) -> Sequence[RoleAssignment]:
         now = self._clock.now()

@@ -21,11 +21,10 @@ class AssignmentHandlers:
         """Assignments at, above and below the scope; "atScope()" leaves out those below."""
         scope = scope_of(call)
         wanted = call.query.get("$filter", "")
-        found = [
-            entry for entry in self._access.assignments if covers(entry.scope, scope) or covers(scope, entry.scope)
-        ]
+        reaches, every = self._access.reaches, self._access.assignments
+        found = [entry for entry in every if reaches(entry.scope, scope) or covers(scope, entry.scope)]
         if "atscope()" in wanted.lower():
-            found = [entry for entry in found if covers(entry.scope, scope)]
+            found = [entry for entry in found if reaches(entry.scope, scope)]
         if principal := _FILTER.search(wanted):
             found = [entry for entry in found if entry.principal_id == principal["principal"].lower()]
         return Reply(body={"value": [_body(entry) for entry in found]})

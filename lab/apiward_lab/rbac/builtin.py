@@ -94,6 +94,18 @@ BUILT_IN: Sequence[Row] = (
         (),
     ),
     (
+        "ac63b705-f282-497d-ac71-919bf39d939d",
+        "Management Group Reader",
+        "Reads management groups, though not what descends from them.",
+        (
+            "Microsoft.Management/managementGroups/read",
+            "Microsoft.Management/managementGroups/subscriptions/read",
+            "Microsoft.Authorization/*/read",
+        ),
+        (),
+        (),
+    ),
+    (
         "3913510d-42f4-4e42-8a64-420c390055eb",
         "Monitoring Metrics Publisher",
         "Publishes metrics and telemetry.",

@@ -9,6 +9,8 @@ from apiward_lab.resourcegraph.problems import Refusal, invalid_request
 from apiward_lab.web import Call, Problem
 
 MOST_ROWS = 1000
+MOST_NAMED = 1000
+"""How many subscriptions one request may name (Azure Resource Graph, troubleshoot errors, too many subscriptions)."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,22 @@ def parse_request(call: Call) -> QueryRequest:
     options = body.get("options") or {}
     return QueryRequest(
         query=body["query"],
-        subscriptions=[_guid(entry) for entry in body.get("subscriptions") or ()],
+        subscriptions=_subscriptions(body),
         management_groups=_management_groups(body),
         top=_integer(options, "$top", range(1, MOST_ROWS + 1)),
         skip=_integer(options, "$skip", range(2**31)),
         skip_token=options.get("$skipToken") or None,
         as_table=_is_table(options.get("resultFormat") or "objectArray"),
     )
+
+
+def _subscriptions(body: dict[str, Any]) -> Sequence[str]:
+    named = body.get("subscriptions") or ()
+    if len(named) > MOST_NAMED:
+        raise invalid_request(
+            "TooManySubscriptions", f"The request names {len(named)} subscriptions; it may name {MOST_NAMED}."
+        )
+    return [_guid(entry) for entry in named]
 
 
 def _guid(text: Any) -> str:

@@ -6,16 +6,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
+
+from apiward_connector.delta import Pass
 from apiward_connector.finding import Finding
-from apiward_connector.folder_state import FolderStateStore
 from apiward_connector.normalise import Normaliser
 from apiward_connector.pipeline import Connector
+from apiward_connector.reference import Reference
+from apiward_connector.report import Gap
+from apiward_connector.rows import RecommendationRows
 from apiward_connector.sources.metadata import AssessmentMetadata
 from apiward_connector.sources.paging import Page
-from apiward_connector.state import StateStore
+from apiward_connector.state import ScopeState
+from apiward_connector.state_file import decode, encode
+from apiward_connector.state_store import StateStore
 from apiward_core.catalogue import load_catalogue
-from apiward_core.ingest import LogSink, Row, SendReport
-from apiward_core.tables import Table
+from apiward_core.clock import Clock, timestamp
+from apiward_core.folder_objects import FolderObjects
+from apiward_core.ingest import Batch, BatchSink, Row, SendReport, batch_rows
+from apiward_core.tables import Table, all_tables
 
 START = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 TENANT = "aaaaaaaa-0000-0000-0000-000000000001"
@@ -25,6 +34,10 @@ SCOPE = f"/subscriptions/{SUBSCRIPTION}"
 SERVICE = f"{SCOPE}/resourceGroups/rg-api/providers/Microsoft.ApiManagement/service/contoso"
 KEY = "741b141d-8111-4d86-a4e0-f74b06270a74"  # apim-encrypted-protocols
 OTHER_KEY = "21300918-b2e3-0346-785f-c77ff57d243b"
+HISTORY = {
+    *("TimeGenerated", "ObservedAt", "RecordId", "FindingId", "Revision", "ChangeType", "RunId", "SchemaVersion"),
+    *("PreviousState", "PreviousSeverity", "FirstSeen"),
+}
 METADATA = {
     KEY: AssessmentMetadata("API Management APIs should use only encrypted protocols", "", "High", ("Networking",))
 }
@@ -53,16 +66,54 @@ def with_properties(raw: Any, **properties: Any) -> Any:
     return changed
 
 
+def reference(metadata: Mapping[str, AssessmentMetadata] = METADATA, **known: Any) -> Reference:
+    """What is known of a subscription: nothing but metadata, unless a test says more."""
+    return Reference(metadata=metadata, **known)
+
+
 def normaliser(metadata: Mapping[str, AssessmentMetadata] = METADATA) -> Normaliser:
     """A normaliser with the shipped catalogue."""
-    return Normaliser(metadata=metadata, catalogue=load_catalogue(), tenant_id=TENANT, portal=PORTAL)
+    return Normaliser(reference=reference(metadata), catalogue=load_catalogue(), tenant_id=TENANT, portal=PORTAL)
 
 
-def finding(raw: Any) -> Finding:
+def finding(raw: Any, metadata: Mapping[str, AssessmentMetadata] = METADATA) -> Finding:
     """The finding in an assessment that must be one."""
-    result = normaliser().normalise(raw)
+    result = normaliser(metadata).finding(raw)
     assert isinstance(result, Finding), result
     return result
+
+
+def columns(found: Finding) -> dict[str, Any]:
+    """The columns of its row that describe a finding."""
+    [row] = Scope().look([found])
+    return {name: value for name, value in row.items() if name not in HISTORY}
+
+
+class Scope:
+    """The state of a scope, led from pass to pass; it is written and read back after each, as between two runs."""
+
+    def __init__(self, *, baseline: bool = False) -> None:
+        self.state = ScopeState()
+        self._baseline = baseline
+
+    def look(
+        self,
+        *pages: Sequence[Finding],
+        now: datetime = START,
+        whole: bool = True,
+        cause: str | None = "Unexplained",
+    ) -> list[dict[str, Any]]:
+        """The rows of one pass over pages of findings that still hold at its end."""
+        reading = Pass(self.state, baseline=self._baseline)
+        told = [reading.take(page, now=now) for page in pages]
+        if whole:
+            look_into = (lambda gone: normaliser().gone(gone, cause=cause)) if cause is not None else (lambda _: None)
+            told += reading.miss(look_into, now=now)
+        reading.end(whole=whole, now=now, outbox="")
+        self.state = decode(SCOPE, encode(SCOPE, self.state), place="memory")
+        rows = RecommendationRows(run_id="run", observed=timestamp(now))
+        written = [orjson.loads(row) for changes, found in told for row in rows.write(changes, found)]
+        return [row for row in written if row["RecordId"] not in self.state.superseded]
 
 
 class SetClock:
@@ -84,32 +135,19 @@ class Estate:
         self.contents = dict(pages)
         self.loads = 0
 
+    def expect(self, subscriptions: Sequence[str]) -> None:
+        self.expected = tuple(subscriptions)
+
     def pages(self, subscription_id: str) -> Iterator[Page]:
         for page in self.contents[subscription_id]:
             if isinstance(page, Exception):
                 raise page
             yield page
 
-    def load(self, subscription_id: str) -> Mapping[str, AssessmentMetadata]:
-        del subscription_id
+    def read(self, subscription_id: str, *, renew: Callable[[], None]) -> tuple[Reference, tuple[Gap, ...]]:
+        del subscription_id, renew
         self.loads += 1
-        return METADATA
-
-
-class Collections:
-    """An inventory; `pages` hold pages, and an error where reading breaks off."""
-
-    def __init__(self, *pages: Page | Exception) -> None:
-        self.contents = pages
-        self.reads = 0
-
-    def pages(self, subscription_id: str) -> Iterator[Page]:
-        del subscription_id
-        self.reads += 1
-        for page in self.contents:
-            if isinstance(page, Exception):
-                raise page
-            yield page
+        return reference(), ()
 
 
 class MemorySink:
@@ -120,20 +158,31 @@ class MemorySink:
         self._before = before
 
     def send(self, table: Table, rows: Iterable[Row]) -> SendReport:
+        return self.take(table, [dict(row) for row in rows])
+
+    def deliver(self, batch: Batch, *, without: frozenset[str] = frozenset()) -> SendReport:
+        rows = [orjson.loads(row) for row in batch_rows(batch)]
+        return self.take(all_tables()[batch.table], [row for row in rows if row["RecordId"] not in without])
+
+    def take(self, table: Table, rows: list[dict[str, Any]]) -> SendReport:
         if self._before is not None:
             self._before(table)
-        taken = list(rows)
-        self.sent += [(table.name, row) for row in taken]
-        return SendReport(sent=len(taken))
+        self.sent += [(table.name, row) for row in rows]
+        return SendReport(sent=len(rows))
 
     def rows(self, table: str) -> list[Row]:
         return [row for name, row in self.sent if name == table]
 
 
+def states_in(folder: Path, clock: Clock) -> StateStore:
+    """The state store in a folder."""
+    return StateStore(FolderObjects(folder), clock=clock)
+
+
 def connector(
     folder: Path,
     estate: Estate,
-    sink: LogSink,
+    sink: BatchSink,
     clock: SetClock,
     *,
     states: StateStore | None = None,
@@ -142,9 +191,9 @@ def connector(
     """A connector on fakes and a real state folder."""
     return Connector(
         source=estate,
-        metadata=estate,
+        references=estate,
         sink=sink,
-        states=states or FolderStateStore(folder, clock=clock),
+        states=states or states_in(folder, clock),
         catalogue=load_catalogue(),
         clock=clock,
         tenant_id=TENANT,

@@ -7,16 +7,19 @@ from typing import Any
 import pytest
 from azure.core.pipeline.transport import HttpRequest
 
-from apiward_connector.delta import Explain
 from apiward_connector.existence import Existence
 from apiward_connector.explain import PRODUCER_GONE, RESOURCE_GONE, UNEXPLAINED, Explainer
-from apiward_connector.finding import Finding
+from apiward_connector.finding import UNHEALTHY, Finding, Kind
+from apiward_connector.moments import NONE
+from apiward_connector.place import locate
+from apiward_connector.policies import Assignment, Initiative, Reference, Rule
 from apiward_connector.sources.paging import Page
 from apiward_connector.sources.plans import Plan, Plans
 from apiward_core.arm import ArmClient
+from apiward_core.arm_id import ArmId
 from apiward_core.catalogue import load_catalogue
-from apiward_core.errors import AccessError
-from tests.unit.connector.samples import SERVICE, SUBSCRIPTION, assessment, finding
+from apiward_core.errors import AccessError, ApiwardError, ThrottledError, TransientError
+from tests.unit.connector.samples import SERVICE, SUBSCRIPTION
 from tests.unit.connector.transport import Answer, Credential, Replies
 
 ARM = "https://management.azure.com"
@@ -25,6 +28,14 @@ API = f"{SERVICE}/apis/echo"
 SITE = f"{GROUP}/providers/Microsoft.Web/sites/shop"
 ENDPOINT = "apim-endpoint-authenticated"
 IN_SITE = "func-endpoint-authenticated"
+
+POLICIES = "/providers/microsoft.authorization/policydefinitions/"
+BENCHMARK = "/providers/microsoft.authorization/policysetdefinitions/benchmark"
+ENCRYPTED = "ee7495e7-3ba7-40b6-bfee-c29e22cc75d4"
+OTHER_SUBSCRIPTION = "22222222-2222-2222-2222-222222222222"
+OWN = "11111111-2222-3333-4444-555555555555"
+
+REFUSAL = AccessError("No role.", remedy="Grant it.")
 
 APIS_ON = Plan("Api", enabled=True)
 CSPM_ON = Plan("CloudPosture", enabled=True)
@@ -56,11 +67,12 @@ class Web(Replies):
 
 @dataclass
 class Defender:
-    """The plans and the onboarded APIs of every subscription; each read is counted."""
+    """The plans, the onboarded APIs and the assigned policies of every subscription; each read is counted."""
 
     on: tuple[Plan, ...] = (APIS_ON, POSTURE_ON)
     onboarded: tuple[Any, ...] = ("echo",)
-    refuses: bool = False
+    policies: tuple[str, ...] = (ENCRYPTED, OWN)
+    error: ApiwardError | None = None
     reads: list[str] = field(default_factory=list)
 
     def load(self, subscription_id: str) -> Plans:
@@ -71,10 +83,22 @@ class Defender:
         self._read(f"collections of {subscription_id}")
         yield [{"id": f"{SERVICE}/providers/Microsoft.Security/apiCollections/{name}"} for name in self.onboarded]
 
+    def assignments(self, subscription_id: str) -> tuple[Assignment, ...]:
+        self._read(f"assignments of {subscription_id}")
+        return (Assignment("builtin", f"/subscriptions/{subscription_id}", BENCHMARK),)
+
+    def initiative(self, definition_id: str, subscription_id: str) -> Initiative:
+        self._read(f"{definition_id}{subscription_id}")
+        return Initiative(tuple(Reference(policy, POLICIES + policy) for policy in self.policies))
+
+    def rule(self, definition_id: str, subscription_id: str) -> Rule:
+        self._read(f"{definition_id}{subscription_id}")
+        return Rule("Audit")
+
     def _read(self, what: str) -> None:
         self.reads.append(what)
-        if self.refuses:
-            raise AccessError("No role.", remedy="Grant it.")
+        if self.error:
+            raise self.error
 
 
 def explainer(web: Web, defender: Defender | None = None, *, max_reads: int = 500) -> Explainer:
@@ -83,11 +107,12 @@ def explainer(web: Web, defender: Defender | None = None, *, max_reads: int = 50
     )
     there = defender or Defender()
     existence = Existence(arm, max_reads=max_reads)
-    return Explainer(existence=existence, plans=there, collections=there, catalogue=load_catalogue())
+    return Explainer(existence=existence, plans=there, collections=there, policies=there, catalogue=load_catalogue())
 
 
-def absent(resource: str = API, recommendation: str = "apim-encrypted-protocols") -> Finding:
-    return replace(finding(assessment(resource)), recommendation=recommendation)
+def absent(resource: str = API, recommendation: str = "apim-encrypted-protocols", policy: str = "") -> Finding:
+    kind = Kind("", recommendation, "", "", "", policy)
+    return Finding(b"", kind, locate(ArmId.read(resource.lower()), {}), UNHEALTHY, "", NONE, NONE, "", 0, (), b"")
 
 
 def operation(name: str = "get", api: str = "echo") -> Finding:
@@ -107,7 +132,7 @@ def test_a_resource_is_gone_when_it_or_what_holds_it_is_missing(
     answers: Mapping[str, tuple[int, Any]], reads: list[str]
 ) -> None:
     web = Web(answers)
-    explain: Explain = explainer(web)
+    explain: Callable[[Finding], str | None] = explainer(web)
     assert explain(absent()) == RESOURCE_GONE
     assert web.asked == [resource.lower() for resource in reads]
 
@@ -119,27 +144,34 @@ def test_a_thousand_findings_of_a_deleted_service_cost_two_reads() -> None:
     assert len(web.asked) == 2
 
 
+UNPROVEN = {
+    "403": REFUSED,
+    "401": (401, {"error": {"code": "ExpiredAuthenticationToken", "message": "expired"}}),
+    "404 of a proxy": (404, b"<html>proxy</html>"),
+    "unknown api-version": (404, {"error": {"code": "InvalidResourceType", "message": "not for this api-version"}}),
+    "unknown subscription": (404, {"error": {"code": "SubscriptionNotFound", "message": "another tenant"}}),
+}
+PASSING = {"429": THROTTLED, "500": FAILED, "cut": (200, b'{"id": ')}
+
+
 @pytest.mark.parametrize("resource", [API, SERVICE, GROUP])
-@pytest.mark.parametrize(
-    "answer",
-    [
-        REFUSED,
-        (401, {"error": {"code": "ExpiredAuthenticationToken", "message": "expired"}}),
-        THROTTLED,
-        FAILED,
-        (404, b"<html>proxy</html>"),
-        (404, {"error": {"code": "InvalidResourceType", "message": "not for this api-version"}}),
-        (404, {"error": {"code": "SubscriptionNotFound", "message": "another tenant"}}),
-        (200, b'{"id": '),
-    ],
-    ids=["403", "401", "429", "500", "404 of a proxy", "unknown api-version", "unknown subscription", "cut"],
-)
+@pytest.mark.parametrize("answer", UNPROVEN.values(), ids=UNPROVEN.keys())
 def test_nothing_but_a_proper_404_proves_that_a_resource_is_gone(resource: str, answer: tuple[int, Any]) -> None:
     explain = explainer(Web({resource: answer}))
     assert explain(absent()) == UNEXPLAINED
     [gap] = explain.gaps
     assert SUBSCRIPTION in gap.what
-    assert gap.why
+    assert "asks again" not in gap.why
+
+
+@pytest.mark.parametrize("resource", [API, SERVICE, GROUP])
+@pytest.mark.parametrize("answer", PASSING.values(), ids=PASSING.keys())
+def test_what_may_pass_is_asked_again_in_the_next_run(resource: str, answer: tuple[int, Any]) -> None:
+    explain = explainer(Web({resource: answer}), Defender(policies=()))
+    assert explain(absent()) is None
+    [gap] = explain.gaps
+    assert SUBSCRIPTION in gap.what
+    assert "asks again" in gap.why
 
 
 def test_a_resource_that_is_there_explains_nothing() -> None:
@@ -189,13 +221,16 @@ def test_each_type_is_read_at_its_api_version(one: str, api_version: str) -> Non
 
 
 @pytest.mark.parametrize("answer", [THROTTLED, FAILED], ids=["429", "500"])
-def test_throttling_and_failures_end_the_reads_of_the_run(answer: tuple[int, Any]) -> None:
+def test_throttling_and_failures_end_the_reads_in_a_subscription(answer: tuple[int, Any]) -> None:
     web = Web({API: answer})
     explain = explainer(web)
     explain(absent())
     before = len(web.asked)
-    assert explain(absent(f"{SERVICE}/apis/other")) == UNEXPLAINED
+    assert explain(absent(f"{SERVICE}/apis/other")) is None
     assert len(web.asked) == before
+    elsewhere = API.replace(SUBSCRIPTION, OTHER_SUBSCRIPTION)
+    assert explain(absent(elsewhere)) == UNEXPLAINED
+    assert web.asked[-1] == elsewhere.lower()
 
 
 def test_a_refusal_of_one_service_leaves_the_others_to_be_read() -> None:
@@ -210,13 +245,13 @@ def test_a_refusal_of_one_service_leaves_the_others_to_be_read() -> None:
     assert web.asked.count(SERVICE.lower()) == 1
 
 
-def test_a_run_reads_no_more_than_it_may() -> None:
+def test_a_run_reads_no_more_than_it_may_in_a_subscription() -> None:
     apis = [f"{SERVICE}/apis/{number}" for number in range(4)]
     web = Web(dict.fromkeys(apis, GONE))
     explain = explainer(web, max_reads=4)
-    assert [explain(absent(api)) for api in apis] == [RESOURCE_GONE, RESOURCE_GONE, UNEXPLAINED, UNEXPLAINED]
+    assert [explain(absent(api)) for api in apis] == [RESOURCE_GONE, RESOURCE_GONE, None, None]
     assert len(web.asked) == 4
-    assert "4 resources were looked up" in explain.gaps[0].why
+    assert "4 resources of its subscription were" in explain.gaps[0].why
 
 
 @pytest.mark.parametrize(
@@ -274,7 +309,7 @@ def test_a_plan_that_is_off_explains_even_where_the_resource_cannot_be_read() ->
     ("defender", "reads"),
     [
         (Defender(on=(APIS_ON,)), [f"plans of {SUBSCRIPTION}", f"collections of {SUBSCRIPTION}"]),
-        (Defender(refuses=True), [f"plans of {SUBSCRIPTION}"]),
+        (Defender(error=REFUSAL), [f"plans of {SUBSCRIPTION}"]),
     ],
     ids=["answered", "refused"],
 )
@@ -288,7 +323,7 @@ def test_defender_is_asked_once_for_a_subscription(defender: Defender, reads: li
 @pytest.mark.parametrize(
     ("defender", "why"),
     [
-        (Defender(refuses=True), "No role"),
+        (Defender(error=REFUSAL), "No role"),
         (Defender(on=(APIS_ON,), onboarded=("other", "\x01")), "no ARM id"),
     ],
     ids=["plans refused", "a collection that cannot be read"],
@@ -299,6 +334,44 @@ def test_what_defender_does_not_tell_is_unexplained(defender: Defender, why: str
     assert why in explain.gaps[0].why
 
 
+@pytest.mark.parametrize(
+    "error",
+    [ThrottledError("Too much.", remedy="Wait."), TransientError("Broken.", remedy="Run again.")],
+    ids=["throttled", "failed"],
+)
+@pytest.mark.parametrize("lost", [operation(), absent()], ids=["plan", "policy"])
+def test_a_producer_that_cannot_be_asked_now_is_asked_again(error: ApiwardError, lost: Finding) -> None:
+    explain = explainer(Web({}), Defender(error=error))
+    assert explain(lost) is None
+    assert "asks again" in explain.gaps[0].why
+
+
+@pytest.mark.parametrize(
+    ("lost", "policies", "cause"),
+    [
+        (absent(), (ENCRYPTED,), UNEXPLAINED),
+        (absent(), (OWN,), PRODUCER_GONE),
+        (absent(recommendation="uncatalogued", policy=POLICIES + OWN), (OWN,), UNEXPLAINED),
+        (absent(recommendation="uncatalogued", policy=POLICIES + OWN), (ENCRYPTED,), PRODUCER_GONE),
+        (absent(policy=POLICIES + OWN), (OWN,), UNEXPLAINED),
+        (absent(f"/subscriptions/{SUBSCRIPTION}", "defender-for-apis-enabled"), (), PRODUCER_GONE),
+    ],
+    ids=["assigned", "not assigned", "own assigned", "own not assigned", "the metadata's before ours", "subscription"],
+)
+def test_a_policy_that_nothing_assigns_is_no_producer(lost: Finding, policies: tuple[str, ...], cause: str) -> None:
+    assert explainer(Web({}), Defender(policies=policies))(lost) == cause
+
+
+def test_what_stood_in_the_way_is_told_by_subscription() -> None:
+    elsewhere = API.replace(SUBSCRIPTION, OTHER_SUBSCRIPTION)
+    explain = explainer(Web({API: REFUSED, elsewhere: THROTTLED}))
+    for lost in (absent(), absent(elsewhere)):
+        explain(lost)
+    assert [SUBSCRIPTION in gap.what for gap in explain.gaps_of(SUBSCRIPTION)] == [True]
+    assert ["HTTP 429" in gap.why for gap in explain.gaps_of(OTHER_SUBSCRIPTION)] == [True]
+    assert set(explain.gaps) == {*explain.gaps_of(SUBSCRIPTION), *explain.gaps_of(OTHER_SUBSCRIPTION)}
+
+
 def test_every_plan_of_the_catalogue_is_understood() -> None:
-    explain: Callable[[Finding], str] = explainer(Web({}), Defender(on=()))
-    assert {explain(absent(SERVICE, item.slug)) for item in load_catalogue()} == {PRODUCER_GONE, UNEXPLAINED}
+    explain = explainer(Web({}), Defender(on=(), policies=()))
+    assert {explain(absent(SERVICE, item.slug)) for item in load_catalogue()} == {PRODUCER_GONE}

@@ -6,7 +6,8 @@ import pytest
 from azure.mgmt.security import SecurityCenter
 
 from apiward_connector.finding import Unreadable
-from apiward_connector.sources.inventory import InventorySource, inventory_row
+from apiward_connector.reference.inventory import Collection, Inventory
+from apiward_connector.sources.inventory import InventorySource, collection_of
 from apiward_core.errors import AccessError
 from apiward_core.tables import all_tables
 from tests.unit.connector.samples import SERVICE, SUBSCRIPTION
@@ -35,9 +36,10 @@ def collection(service: str = SERVICE, name: str = "Echo", **properties: Any) ->
     }
 
 
-def row(raw: Any, read_at: str = MORNING, run_id: str = "run") -> dict[str, Any]:
-    made = inventory_row(raw, run_id=run_id, read_at=read_at)
-    assert not isinstance(made, Unreadable), made
+def row(raw: Any, observed: str = MORNING, run_id: str = "run") -> dict[str, Any]:
+    found = collection_of(raw)
+    assert isinstance(found, Collection), found
+    [made] = Inventory([found]).rows(run_id=run_id, observed=observed)
     return made
 
 
@@ -58,6 +60,13 @@ def test_a_refusal_names_what_was_read() -> None:
     refused = Replies((403, {"error": {"code": "AuthorizationFailed", "message": "no role"}}))
     with pytest.raises(AccessError, match=f"API collections of subscriptions/{SUBSCRIPTION}"):
         list(source(refused).pages(SUBSCRIPTION))
+
+
+def test_what_is_no_collection_does_not_hide_the_others() -> None:
+    transport = Replies((200, {"value": [{"id": "nonsense"}, collection()]}))
+    refused, found = source(transport).read(SUBSCRIPTION)
+    assert isinstance(refused, Unreadable)
+    assert found == Collection(SERVICE.lower(), "echo", "https://contoso.azure-api.net/echo", 6, 5, 4, 3, 2)
 
 
 def test_a_row_has_the_columns_of_its_table() -> None:
@@ -89,7 +98,7 @@ def test_the_same_content_on_the_same_day_is_the_same_row() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "read_at"),
+    ("raw", "observed"),
     [
         (collection(), NEXT_DAY),
         (collection(name="other"), MORNING),
@@ -98,8 +107,8 @@ def test_the_same_content_on_the_same_day_is_the_same_row() -> None:
     ],
     ids=["day", "API", "count", "address"],
 )
-def test_another_day_or_content_is_another_row(raw: Any, read_at: str) -> None:
-    assert row(raw, read_at)["RecordId"] != row(collection())["RecordId"]
+def test_another_day_or_content_is_another_row(raw: Any, observed: str) -> None:
+    assert row(raw, observed)["RecordId"] != row(collection())["RecordId"]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +123,7 @@ def test_another_day_or_content_is_another_row(raw: Any, read_at: str) -> None:
     ids=["no object", "no id", "no ARM id", "no collection", "of a site"],
 )
 def test_what_is_no_collection_of_a_service_is_reported(raw: Any, why: str) -> None:
-    result = inventory_row(raw, run_id="run", read_at=MORNING)
+    result = collection_of(raw)
     assert isinstance(result, Unreadable)
     assert result.what
     assert why in result.why

@@ -1,9 +1,19 @@
+from collections.abc import Mapping
 from typing import Any
 
+import orjson
 import pytest
 
-from apiward_connector.finding import Finding, Unreadable
+from apiward_connector.finding import Finding, Gone, Unreadable
+from apiward_connector.kinds import Kinds
+from apiward_connector.moments import NONE, to_text
+from apiward_connector.normalise import Normaliser
+from apiward_connector.place import Place
+from apiward_connector.reference import Exposure, Governance
 from apiward_connector.sources.metadata import AssessmentMetadata
+from apiward_core.catalogue import load_catalogue
+from apiward_core.tables import RECOMMENDATIONS, all_tables
+from tests.unit.connector import samples
 from tests.unit.connector.samples import (
     KEY,
     METADATA,
@@ -20,34 +30,79 @@ from tests.unit.connector.samples import (
 )
 
 MACHINE = f"{SCOPE}/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm"
+ENDPOINT = f"{SERVICE}/apis/echo/operations/get-item"
+TRAFFIC, DUE, END = (f"2026-{month}-01T00:00:00.000000Z" for month in ("10", "11", "12"))
+
+
+class Known:
+    """What is known of one endpoint, of one assessment of it and of its service."""
+
+    metadata = METADATA
+
+    def __init__(self, last_traffic: str = TRAFFIC) -> None:
+        self.last_traffic = last_traffic
+
+    def exposure(self, place: Place) -> Exposure:
+        if (place.service_id, place.api, place.operation) != (SERVICE.lower(), "echo", "get-item"):
+            return Exposure(None, None, None, "", "", "")
+        return Exposure(True, False, None, self.last_traffic, "GET", "/items/{id}")
+
+    def governance(self, resource_id: str, key: str) -> Governance:
+        return Governance("ada", DUE, False) if self._is_known(resource_id, key) else Governance("", "", None)
+
+    def exempt_until(self, resource_id: str, key: str) -> str:
+        return END if self._is_known(resource_id, key) else ""
+
+    def tags(self, service_id: str) -> Mapping[str, str]:
+        return {"team": "b", "env": "a"} if service_id == SERVICE.lower() else {}
+
+    @staticmethod
+    def _is_known(resource_id: str, key: str) -> bool:
+        return (resource_id, key) == (ENDPOINT.lower(), KEY)
+
+
+def joining(known: Known) -> Normaliser:
+    return Normaliser(reference=known, catalogue=load_catalogue(), tenant_id=TENANT, portal=PORTAL)
+
+
+def said(found: object) -> dict[str, Any]:
+    assert isinstance(found, Finding), found
+    return samples.columns(found)
+
+
+def columns(raw: Any) -> dict[str, Any]:
+    return said(finding(raw))
 
 
 def test_an_operation_is_placed_in_its_service_and_api() -> None:
-    found = finding(assessment(f"{SERVICE}/apis/echo;rev=3/operations/get-item"))
-    assert found.service_id == SERVICE.lower()
-    assert (found.apim_service, found.api_name, found.operation_name) == ("contoso", "echo", "get-item")
-    assert found.resource_type == "microsoft.apimanagement/service/apis/operations"
-    assert (found.resource_group, found.subscription_id, found.tenant_id) == ("rg-api", SUBSCRIPTION, TENANT)
+    raw = assessment(f"{SERVICE}/apis/echo;rev=3/operations/get-item")
+    place, row = finding(raw).place, columns(raw)
+    assert place.service_id == SERVICE.lower()
+    assert (place.apim_service, place.api, place.operation) == ("contoso", "echo", "get-item")
+    assert place.site.resource_type == "microsoft.apimanagement/service/apis/operations"
+    assert (place.site.resource_group, place.subscription_id, row["AzureTenantId"]) == ("rg-api", SUBSCRIPTION, TENANT)
+    names = ("ServiceId", "ApimService", "ApiName", "OperationName", "ResourceType", "ResourceGroup", "SubscriptionId")
+    assert [row[name] for name in names] == [
+        *(place.service_id, place.apim_service, place.api, place.operation),
+        *(place.site.resource_type, place.site.resource_group, place.subscription_id),
+    ]
 
 
 def test_metadata_is_joined_by_key_in_any_case() -> None:
-    found = finding({**assessment(), "name": KEY.upper()})
-    assert (found.recommendation, found.severity, found.category) == ("apim-encrypted-protocols", "High", "Networking")
-    assert found.recommendation_key == KEY
+    kind = finding({**assessment(), "name": KEY.upper()}).kind
+    assert (kind.recommendation, kind.severity, kind.category) == ("apim-encrypted-protocols", "High", "Networking")
+    assert kind.key == KEY
 
 
 def test_embedded_metadata_is_read_where_that_of_the_subscription_has_none() -> None:
     embedded = with_properties(assessment(), metadata={"severity": "low", "categories": ["Data"]})
-    assert finding(embedded).severity == "High"
-    alone = normaliser(metadata={}).normalise(embedded)
-    assert isinstance(alone, Finding)
+    assert finding(embedded).kind.severity == "High"
+    alone = finding(embedded, metadata={}).kind
     assert (alone.severity, alone.category) == ("Low", "Data")
 
 
 def test_without_metadata_the_catalogue_tells_the_severity() -> None:
-    result = normaliser(metadata={}).normalise(assessment())
-    assert not isinstance(result, Unreadable | None)
-    assert result.severity == "High"
+    assert finding(assessment(), metadata={}).kind.severity == "High"
 
 
 def test_members_are_found_in_the_spelling_of_resource_graph() -> None:
@@ -56,10 +111,20 @@ def test_members_are_found_in_the_spelling_of_resource_graph() -> None:
     assert finding(graph) == finding(listed)
 
 
+def test_of_two_spellings_of_a_member_their_order_does_not_choose() -> None:
+    upper, mixed = {"CODE": "Healthy"}, {"Code": "Unhealthy"}
+    states = [
+        finding(with_properties(assessment(), status=status)).state
+        for status in ({**upper, **mixed}, {**mixed, **upper})
+    ]
+    assert states == ["Healthy", "Healthy"]
+    assert finding(with_properties(assessment(), status={**upper, "code": "NotApplicable"})).state == "NotApplicable"
+
+
 def test_the_portal_link_opens_the_recommendation_and_nothing_that_a_key_could_smuggle_in() -> None:
     page = f"{PORTAL}/#blade/Microsoft_Azure_Security/RecommendationsBlade/assessmentKey"
-    assert finding(assessment()).portal_link == f"{page}/{KEY}"
-    assert finding(assessment(key="../x?y#z")).portal_link == f"{page}/..%2Fx%3Fy%23z"
+    assert columns(assessment())["PortalLink"] == f"{page}/{KEY}"
+    assert columns(assessment(key="../x?y#z"))["PortalLink"] == f"{page}/..%2Fx%3Fy%23z"
 
 
 def test_the_case_of_ids_makes_no_difference() -> None:
@@ -68,9 +133,7 @@ def test_the_case_of_ids_makes_no_difference() -> None:
 
 
 def test_the_identity_differs_by_resource_and_by_key() -> None:
-    keys = {
-        finding(assessment(f"{SERVICE}/apis/{api}", key=key)).finding_id for api in "ab" for key in (KEY, OTHER_KEY)
-    }
+    keys = {finding(assessment(f"{SERVICE}/apis/{api}", key=key)).id for api in "ab" for key in (KEY, OTHER_KEY)}
     assert len(keys) == 4
 
 
@@ -84,7 +147,7 @@ def test_the_identity_differs_by_resource_and_by_key() -> None:
     ids=["resource in a service", "display name", "category"],
 )
 def test_what_is_about_apis_is_kept_though_the_catalogue_does_not_know_it(item: Any) -> None:
-    assert finding(item).recommendation == "uncatalogued"
+    assert finding(item).kind.recommendation == "uncatalogued"
 
 
 @pytest.mark.parametrize(
@@ -97,48 +160,52 @@ def test_what_is_about_apis_is_kept_though_the_catalogue_does_not_know_it(item: 
     ],
 )
 def test_the_word_api_alone_is_not_about_apis(name: str) -> None:
-    assert normaliser().normalise(with_properties(assessment(MACHINE, key=OTHER_KEY), displayName=name)) is None
+    assert normaliser().finding(with_properties(assessment(MACHINE, key=OTHER_KEY), displayName=name)) is None
 
 
 def test_an_unknown_key_is_catalogued_by_policy_and_by_display_name() -> None:
     policy = "/providers/Microsoft.Authorization/policyDefinitions/EE7495E7-3ba7-40b6-bfee-c29e22cc75d4"
-    by_policy = normaliser({OTHER_KEY: AssessmentMetadata("x", policy, "Low", ())}).normalise(
-        assessment(MACHINE, key=OTHER_KEY)
-    )
+    listed = {OTHER_KEY: AssessmentMetadata("x", policy, "Low", ())}
+    by_policy = finding(assessment(MACHINE, key=OTHER_KEY), metadata=listed)
     by_name = with_properties(
         assessment(MACHINE, key=OTHER_KEY),
         displayName="(Preview) API Management APIs should use only encrypted protocols",
     )
-    assert not isinstance(by_policy, Unreadable | None)
-    assert by_policy.recommendation == finding(by_name).recommendation == "apim-encrypted-protocols"
+    assert by_policy.kind.recommendation == finding(by_name).kind.recommendation == "apim-encrypted-protocols"
 
 
 def test_a_subscription_can_be_the_assessed_resource() -> None:
-    found = finding(assessment(SCOPE))
-    assert (found.resource_type, found.service_id) == ("microsoft.resources/subscriptions", SCOPE)
+    found = finding(assessment(SCOPE)).place
+    assert (found.site.resource_type, found.service_id) == ("microsoft.resources/subscriptions", SCOPE)
     assert (found.resource_id, found.resource_name) == (SCOPE, SUBSCRIPTION)
-    assert (found.apim_service, found.resource_group, found.api_name) == ("", "", "")
+    assert (found.apim_service, found.site.resource_group, found.api) == ("", "", "")
 
 
 def test_a_site_hosts_its_endpoints() -> None:
     site = f"{SCOPE}/resourceGroups/rg/providers/Microsoft.Web/sites/Shop"
-    assert finding(assessment(f"{site}/functions/order")).service_id == site.lower()
+    assert finding(assessment(f"{site}/functions/order")).place.service_id == site.lower()
 
 
 def test_additional_data_names_the_api_where_the_resource_id_does_not() -> None:
     named = {"APIManagementResourceName": "Contoso", "apiCollectionName": "Echo;rev=2"}
-    found = finding(with_properties(assessment(SCOPE), additionalData=named))
-    assert (found.apim_service, found.api_name) == ("contoso", "echo")
+    found = finding(with_properties(assessment(SCOPE), additionalData=named)).place
+    assert (found.apim_service, found.api) == ("contoso", "echo")
 
 
 def test_the_assessed_resource_is_taken_from_the_assessment_id_when_details_lack_it() -> None:
     bare = with_properties(assessment(), resourceDetails={"source": "OnPremise"})
-    assert finding(bare).resource_id == f"{SERVICE}/apis/echo".lower()
+    assert finding(bare).place.resource_id == f"{SERVICE}/apis/echo".lower()
 
 
 def test_an_assessment_id_in_the_details_is_cut_to_its_resource() -> None:
     whole = assessment()
-    assert finding(with_properties(whole, resourceDetails={"source": "Azure", "id": whole["id"]})) == finding(whole)
+    for spelled in (whole["id"], f"{whole['id']}/subAssessments/one"):
+        assert finding(with_properties(whole, resourceDetails={"source": "Azure", "id": spelled})) == finding(whole)
+
+
+def test_each_assessment_of_a_page_is_placed_where_its_own_resource_is() -> None:
+    page = [assessment(f"{SERVICE}/apis/{api}", key=key) for api in ("a", "b", "a") for key in (KEY, OTHER_KEY)]
+    assert list(normaliser().findings(page)) == [finding(raw) for raw in page]
 
 
 def test_unknown_states_are_kept_and_known_ones_spelled_alike() -> None:
@@ -147,20 +214,36 @@ def test_unknown_states_are_kept_and_known_ones_spelled_alike() -> None:
 
 
 def test_an_exemption_is_told_by_its_cause() -> None:
-    assert finding(assessment(code="NotApplicable", cause="Exempt")).exempt
-    assert not finding(assessment(code="NotApplicable", cause="OffByPolicy")).exempt
+    assert columns(assessment(code="NotApplicable", cause="Exempt"))["Exempt"] is True
+    assert columns(assessment(code="NotApplicable", cause="OffByPolicy"))["Exempt"] is False
 
 
-def test_times_are_utc_with_microseconds_and_empty_when_they_are_none() -> None:
-    found = finding(assessment(statusChangeDate="2021-04-12T09:07:18.6759138Z", firstEvaluationDate="yesterday"))
-    assert (found.state_changed, found.first_evaluated) == ("2021-04-12T09:07:18.675913Z", "")
-    assert finding(assessment(statusChangeDate="0001-01-01T00:00:00+01:00")).state_changed == ""
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("2021-04-12T09:07:18.6759138Z", "2021-04-12T09:07:18.675913Z"),
+        ("2021-04-12T09:07:18.67Z", "2021-04-12T09:07:18.670000Z"),
+        ("2021-04-12T09:07:18Z", "2021-04-12T09:07:18.000000Z"),
+        ("2021-04-12T11:07:18.6759138+02:00", "2021-04-12T09:07:18.675913Z"),
+        ("2021-02-30T09:07:18.6759138Z", None),
+        ("2021-04-12T09:07:1x.6759138Z", None),
+        ("2021-04-12T09:07:18.123+017Z", None),
+        ("2021-04-12T09:07:18.6759138z" * 9, None),
+        ("0001-01-01T00:00:00+01:00", None),
+        ("yesterday", None),
+        (7, None),
+        (["2021-04-12T09:07:18Z"], None),
+    ],
+)
+def test_times_are_utc_with_microseconds_and_null_when_they_are_none(written: Any, read: str | None) -> None:
+    raw = assessment(statusChangeDate=written)
+    assert (to_text(finding(raw).state_changed), columns(raw)["StateChanged"]) == (read or "", read)
+    assert columns(assessment(firstEvaluationDate=written))["FirstEvaluated"] == read
 
 
 def test_values_of_the_wrong_type_are_absorbed() -> None:
     odd = with_properties(assessment(), status=["Unhealthy"], additionalData="text", risk=None, metadata=[])
-    found = finding(odd)
-    assert (found.state, found.additional_data) == ("", {"value": "text"})
+    assert (finding(odd).state, columns(odd)["AdditionalData"]) == ("", {"value": "text"})
 
 
 @pytest.mark.parametrize(
@@ -172,22 +255,121 @@ def test_values_of_the_wrong_type_are_absorbed() -> None:
             "no ARM id",
         ),
         ({**assessment(), "id": "", "name": None}, "no assessment key"),
+        (assessment(f"{SERVICE}/apis/\ud800"), "surrogates not allowed"),
+        (with_properties(assessment(), additionalData={"note": "\ud800"}), "surrogates not allowed"),
+        (with_properties(assessment(), additionalData={"n": 2**70}), "64-bit"),
         ("not an object", "which assessment"),
         ({"properties": {}}, "which assessment"),
     ],
-    ids=["no id", "malformed id", "no key", "no object", "nothing"],
+    ids=["no id", "malformed id", "no key", "broken id", "broken text", "huge number", "no object", "nothing"],
 )
 def test_what_may_be_about_apis_and_cannot_be_read_is_reported(item: Any, reason: str) -> None:
-    result = normaliser(METADATA).normalise(item)
+    result = normaliser().finding(item)
     assert isinstance(result, Unreadable)
     assert reason in result.why
+    assert orjson.dumps(result)
 
 
 @pytest.mark.parametrize("name", ["orders%20v1", "get {id}", "a|b", 'say "hi"'])
 def test_an_oddly_named_api_is_recorded_under_its_name(name: str) -> None:
-    found = finding(assessment(f"{SERVICE}/apis/{name}"))
-    assert (found.resource_name, found.api_name, found.service_id) == (name, name, SERVICE.lower())
+    found = finding(assessment(f"{SERVICE}/apis/{name}")).place
+    assert (found.resource_name, found.api, found.service_id) == (name, name, SERVICE.lower())
 
 
 def test_what_is_not_about_apis_may_be_unreadable() -> None:
-    assert normaliser().normalise({"name": OTHER_KEY, "properties": {"displayName": "Patch machines"}}) is None
+    assert normaliser().finding({"name": OTHER_KEY, "properties": {"displayName": "Patch machines"}}) is None
+
+
+def test_a_row_has_every_column_that_is_not_about_its_history() -> None:
+    declared = {column.name for column in all_tables()[RECOMMENDATIONS].columns}
+    assert declared - samples.HISTORY == columns(assessment()).keys()
+
+
+def test_what_else_is_known_is_joined() -> None:
+    row = said(joining(Known()).finding(assessment(ENDPOINT)))
+    assert (row["IsExternal"], row["IsAuthenticated"], row["HasSensitiveData"]) == (True, False, None)
+    assert (row["LastTraffic"], row["HttpMethod"], row["UrlTemplate"]) == (TRAFFIC, "GET", "/items/{id}")
+    assert (row["Owner"], row["DueDate"], row["GracePeriod"], row["ExemptUntil"]) == ("ada", DUE, False, END)
+    assert row["ResourceTags"] == {"team": "b", "env": "a"}
+
+
+def test_what_is_not_known_is_empty() -> None:
+    row = said(joining(Known()).finding(assessment(MACHINE)))
+    assert [row[name] for name in ("HttpMethod", "UrlTemplate", "Owner", "RiskLevel")] == ["", "", "", ""]
+    unknown = ("IsExternal", "IsAuthenticated", "HasSensitiveData", "LastTraffic", "DueDate", "GracePeriod")
+    assert [row[name] for name in (*unknown, "ExemptUntil")] == [None] * 7
+    assert row["ResourceTags"] == {}
+
+
+def test_risk_and_traffic_are_told_and_change_nothing() -> None:
+    plain = joining(Known("")).finding(assessment(ENDPOINT))
+    risky = joining(Known()).finding(with_properties(assessment(ENDPOINT), risk={"Level": "Critical"}))
+    assert isinstance(plain, Finding)
+    assert isinstance(risky, Finding)
+    assert (said(risky)["RiskLevel"], risky.risk_level, plain.risk_level) == ("Critical", "Critical", "")
+    assert (said(risky)["LastTraffic"], said(plain)["LastTraffic"]) == (TRAFFIC, None)
+    assert risky.digest == plain.digest
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        assessment(ENDPOINT, code="Healthy"),
+        assessment(ENDPOINT, cause="OffByPolicy"),
+        assessment(ENDPOINT, description="x"),
+        assessment(ENDPOINT, statusChangeDate=DUE),
+        with_properties(assessment(ENDPOINT), displayName="Another name"),
+        with_properties(assessment(ENDPOINT), additionalData={"a": 1}),
+        {**assessment(ENDPOINT), "location": "westeurope"},
+    ],
+    ids=["state", "cause", "description", "time", "name", "additional data", "location"],
+)
+def test_any_other_difference_is_a_change(other: Any) -> None:
+    assert finding(other).id == finding(assessment(ENDPOINT)).id
+    assert finding(other).digest != finding(assessment(ENDPOINT)).digest
+
+
+def test_what_is_joined_is_a_change() -> None:
+    joined = joining(Known()).finding(assessment(ENDPOINT))
+    assert isinstance(joined, Finding)
+    assert joined.digest != finding(assessment(ENDPOINT)).digest
+
+
+def test_what_is_gone_is_described_like_what_is_there() -> None:
+    raw = {**assessment(ENDPOINT, statusChangeDate=DUE, firstEvaluationDate=TRAFFIC), "location": "westeurope"}
+    there = joining(Known()).finding(with_properties(raw, additionalData={"a": 1}, risk={"level": "High"}))
+    assert isinstance(there, Finding)
+    times = (there.first_evaluated, there.state_changed)
+    remembered = Gone(there.kind, there.place.resource_id, "", "", there.state, *times, "westeurope")
+    gone = joining(Known()).gone(remembered, cause="ResourceGone")
+    assert (gone.id, gone.kind, gone.place) == (there.id, there.kind, there.place)
+    assert said(gone) == {**said(there), "StateCause": "ResourceGone", "AdditionalData": {}, "RiskLevel": ""}
+
+
+def test_what_is_gone_keeps_the_names_that_its_id_lacks() -> None:
+    there = finding(assessment(SCOPE))
+    remembered = Gone(there.kind, SCOPE, "contoso", "echo", "Unhealthy", NONE, NONE, "")
+    gone = normaliser().gone(remembered, cause="Unexplained")
+    assert (gone.place.apim_service, gone.place.api) == ("contoso", "echo")
+
+
+def test_a_description_of_two_megabytes_is_kept_whole() -> None:
+    text = "\N{GREEK SMALL LETTER OMEGA}" * 1_000_000
+    assert columns(assessment(description=text))["StateDescription"] == text
+
+
+def test_keys_without_end_give_findings_and_no_more_types_than_fit() -> None:
+    reader = normaliser()
+    for number in range(5000):
+        assert isinstance(reader.finding(assessment(key=f"key-{number}")), Finding)
+    assert len(reader.types) == 4096
+
+
+def test_of_two_names_of_one_key_the_order_does_not_choose() -> None:
+    def named(*names: str) -> list[str]:
+        kinds = Kinds(metadata={}, catalogue=load_catalogue())
+        for name in names:
+            kinds.meet(kinds.judge(OTHER_KEY, name, None).kind)
+        return [kind.name for kind in kinds.types]
+
+    assert named("b", "a") == named("a", "b") == ["a"]

@@ -1,28 +1,42 @@
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
+from secrets import token_hex
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
 
 from apiward_connector.finding import Finding
-from apiward_connector.folder_state import FolderStateStore
+from apiward_connector.reference import Reference
+from apiward_connector.reference.inventory import Collection, Inventory
 from apiward_connector.report import Gap, Outcome, RunReport, ScopeReport
-from apiward_connector.rows import INVENTORY
-from apiward_core.errors import AccessError, ConfigurationError, ConflictError, TransientError
-from apiward_core.ingest import Row, SendReport
-from apiward_core.tables import HEALTH, RECOMMENDATIONS, Table, all_tables
+from apiward_connector.state_store import StateStore
+from apiward_core.errors import (
+    AccessError,
+    ApiwardError,
+    ConfigurationError,
+    ConflictError,
+    IncompleteError,
+    TransientError,
+)
+from apiward_core.folder_objects import FolderObjects
+from apiward_core.ingest import Batch, Row, SendReport
+from apiward_core.objects import ObjectStore
+from apiward_core.tables import HEALTH, INVENTORY, RECOMMENDATIONS, Table, all_tables
 from tests.unit.connector.samples import (
     OTHER_KEY,
     SCOPE,
     SERVICE,
     SUBSCRIPTION,
-    Collections,
     Estate,
     MemorySink,
     SetClock,
     assessment,
     connector,
+    reference,
+    states_in,
+    with_properties,
 )
 
 SECOND = "22222222-2222-2222-2222-222222222222"
@@ -99,7 +113,22 @@ def test_a_refused_subscription_does_not_stop_the_others(bench: Bench) -> None:
     assert [scope.outcome for scope in report.scopes] == [Outcome.FAILED, Outcome.COMPLETE]
     assert report.scopes[0].gaps == (Gap(SCOPE, str(REFUSED)),)
     assert report.exit_code == 4
-    assert [row["Outcome"] for row in bench.sink.rows(HEALTH)] == ["Failed", "Complete"]
+    assert {row["Scope"]: row["Outcome"] for row in bench.sink.rows(HEALTH)} == {
+        SCOPE: "Failed",
+        f"/subscriptions/{SECOND}": "Complete",
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "may_pass"),
+    [(REFUSED, False), (TransientError("HTTP 503.", remedy="Try again."), True)],
+    ids=["403", "503"],
+)
+@pytest.mark.parametrize("page", [[], [A]], ids=["at once", "after a page"])
+def test_a_report_says_whether_another_try_may_do_better(
+    bench: Bench, page: list[Any], error: ApiwardError, may_pass: bool
+) -> None:
+    assert only(bench.run(*([page] if page else []), error)).may_pass is may_pass
 
 
 def test_a_run_that_reads_nothing_at_all_fails(bench: Bench) -> None:
@@ -144,7 +173,7 @@ def test_repeated_and_contradicting_statements_give_one_row(bench: Bench) -> Non
 
 def test_metadata_that_cannot_be_read_fails_the_scope(bench: Bench) -> None:
     class NoMetadata(Estate):
-        def load(self, subscription_id: str) -> Any:
+        def read(self, subscription_id: str, *, renew: Callable[[], None]) -> Any:
             raise REFUSED
 
     assert only(bench.run_on(NoMetadata({SUBSCRIPTION: [[A]]}))).outcome is Outcome.FAILED
@@ -164,19 +193,25 @@ def test_a_run_needs_subscription_ids(bench: Bench, subscriptions: list[str]) ->
 
 
 def test_a_scope_that_another_run_holds_is_left_alone(bench: Bench) -> None:
-    with FolderStateStore(bench.folder, clock=bench.clock).lease(SCOPE):
-        scope = only(bench.run([A]))
-    assert (scope.outcome, bench.changes()) == (Outcome.FAILED, [])
+    with states_in(bench.folder, bench.clock).lease(SCOPE):
+        report = bench.run([A])
+    scope = only(report)
+    assert (scope.outcome, scope.may_pass, report.exit_code) == (Outcome.BUSY, True, 4)
+    assert bench.sink.sent == []
 
 
 def test_a_damaged_state_fails_its_scope_and_is_kept(bench: Bench) -> None:
     bench.run([A])
-    [path] = bench.folder.glob("*.state")
-    path.write_bytes(b"damaged")
+    objects, name = FolderObjects(bench.folder), f"{SCOPE[1:]}/state"
+    objects.put(name, b"damaged")
     report = bench.run_on(Estate({SUBSCRIPTION: [[A]], SECOND: [[]]}), [SUBSCRIPTION, SECOND])
     assert [scope.outcome for scope in report.scopes] == [Outcome.FAILED, Outcome.COMPLETE]
-    assert path.name in report.scopes[0].gaps[0].why
-    assert path.read_bytes() == b"damaged"
+    assert name in report.scopes[0].gaps[0].why
+    assert report.scopes[0].current is None
+    assert [row["FindingsCurrent"] for row in bench.sink.rows(HEALTH) if row["Scope"] == SCOPE] == [1, None]
+    kept = objects.read(name)
+    assert kept
+    assert kept.data == b"damaged"
 
 
 def test_rows_that_were_not_sent_are_sent_by_the_next_run_before_it_reads(bench: Bench) -> None:
@@ -201,8 +236,13 @@ class DeadEnd:
         self._table = table
 
     def send(self, table: Table, rows: Iterable[Row]) -> SendReport:
-        count = len(list(rows))
-        return SendReport(dead=count) if table.name == self._table else SendReport(sent=count)
+        return self._report(table.name, len(list(rows)))
+
+    def deliver(self, batch: Batch, *, without: frozenset[str] = frozenset()) -> SendReport:
+        return self._report(batch.table, batch.rows)
+
+    def _report(self, table: str, count: int) -> SendReport:
+        return SendReport(dead=count) if table == self._table else SendReport(sent=count)
 
 
 @pytest.mark.parametrize("table", [RECOMMENDATIONS, HEALTH])
@@ -233,7 +273,7 @@ def test_a_baseline_run_sends_snapshots(tmp_path: Path) -> None:
 
 
 def test_a_removed_finding_is_explained_by_the_seam(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, explain=lambda gone: f"{gone.api_name} is no more")
+    bench = Bench(tmp_path, explain=lambda gone: f"{gone.place.api} is no more")
     bench.run([A])
     bench.run([])
     bench.run([])
@@ -249,7 +289,7 @@ def test_each_scope_is_announced_when_it_is_done(tmp_path: Path) -> None:
     heard: list[ScopeReport] = []
     bench = Bench(tmp_path, on_scope=heard.append)
     report = bench.run_on(Estate({SUBSCRIPTION: [[A]], SECOND: [REFUSED]}), [SUBSCRIPTION, SECOND])
-    assert tuple(heard) == report.scopes
+    assert sorted(heard, key=lambda scope: scope.scope) == list(report.scopes)
 
 
 def test_the_lease_is_renewed_while_pages_come(tmp_path: Path) -> None:
@@ -260,67 +300,122 @@ def test_the_lease_is_renewed_while_pages_come(tmp_path: Path) -> None:
             for page in super().pages(subscription_id):
                 clock.moment += timedelta(minutes=10)
                 yield page
-                with pytest.raises(Exception, match="Another run works"), store.lease(SCOPE):
+                with pytest.raises(Exception, match="Another run holds"), store.lease(SCOPE):
                     pytest.fail("a second holder")
 
-    store = FolderStateStore(tmp_path, clock=clock)
+    store = states_in(tmp_path, clock)
     report = connector(tmp_path, Slow({SUBSCRIPTION: [[A], [B], [A]]}), MemorySink(), clock).run([SUBSCRIPTION])
     assert report.exit_code == 0
 
 
-COLLECTION = {
-    "id": f"{SERVICE}/providers/Microsoft.Security/apiCollections/echo",
-    "name": "echo",
-    "properties": {"numberOfApiEndpoints": 3},
-}
+INVENTORY_OF_A = Inventory([Collection(SERVICE.lower(), "a", "https://a", 3, 1, 0, 0, None)])
 
 
-def test_the_inventory_is_sent_once_a_day(tmp_path: Path) -> None:
-    collections = Collections([COLLECTION])
-    bench = Bench(tmp_path, inventory=collections)
-    assert [only(bench.run([A])).inventory for _ in range(2)] == [1, 0]
-    bench.clock.moment += timedelta(days=1)
-    assert only(bench.run([A])).inventory == 1
-    assert collections.reads == 2
+class Known(Estate):
+    """An estate with an inventory, and what of it could not be read."""
+
+    def __init__(self, page: list[Any], *, day: str, gaps: tuple[Gap, ...] = ()) -> None:
+        super().__init__({SUBSCRIPTION: [page]})
+        self._day = day
+        self._gaps = gaps
+
+    def read(self, subscription_id: str, *, renew: Callable[[], None]) -> tuple[Reference, tuple[Gap, ...]]:
+        known: dict[str, Any] = {"inventory": INVENTORY_OF_A, "inventory_day": self._day} if self._day else {}
+        return reference(**known), self._gaps
+
+
+def test_the_inventory_of_a_day_is_sent_once(bench: Bench) -> None:
+    days = ("2026-11-20", "2026-11-20", "2026-11-21", "2026-11-21")
+    sent = []
+    for day in days:
+        bench.clock.moment += timedelta(hours=8)
+        sent.append(only(bench.run_on(Known([A], day=day))).inventory)
+    assert sent == [1, 0, 1, 0]
     first, second = bench.sink.rows(INVENTORY)
     assert first["RecordId"] != second["RecordId"]
 
 
-@pytest.mark.parametrize("broken", [[REFUSED], [[COLLECTION], REFUSED]], ids=["nothing of it is read", "it breaks off"])
-def test_an_inventory_that_cannot_be_read_is_told_and_read_again_by_the_next_run(tmp_path: Path, broken: Any) -> None:
-    bench = Bench(tmp_path, inventory=Collections(*broken))
-    for _ in range(2):
-        report = bench.run([A])
-        assert only(report).gaps == (Gap("inventory", str(REFUSED)),)
-        assert (only(report).outcome, report.exit_code) == (Outcome.PARTIAL, 4)
-    bench.options["inventory"] = Collections([COLLECTION])
-    report = bench.run([A])
-    assert (only(report).outcome, only(report).inventory) == (Outcome.COMPLETE, 1)
-
-
-def test_an_unread_inventory_has_no_bearing_on_the_findings(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, inventory=Collections(REFUSED))
+def test_reference_data_that_cannot_be_read_is_told_and_has_no_bearing_on_the_findings(bench: Bench) -> None:
+    gap = Gap("inventory", str(REFUSED))
     bench.run([A, B])
     bench.run([A])
-    scope = only(bench.run([A]))
+    report = bench.run_on(Known([A], day="", gaps=(gap,)))
+    scope = only(report)
+    assert (scope.outcome, scope.gaps, report.exit_code) == (Outcome.PARTIAL, (gap,), 4)
     assert (scope.changes, scope.watermark) == ({"Removed": 1}, "2026-11-20T08:15:00.000000Z")
 
 
-def test_a_collection_that_makes_no_row_is_told(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, inventory=Collections([{"id": "nowhere"}, COLLECTION]))
-    scope = only(bench.run([A]))
-    [gap] = scope.gaps
-    assert (gap.what, "nowhere" in gap.why, scope.inventory) == ("inventory", True, 1)
+def test_a_source_that_cannot_begin_leaves_every_scope_unread(bench: Bench) -> None:
+    class Closed(Estate):
+        def expect(self, subscriptions: Sequence[str]) -> None:
+            raise IncompleteError("More than 10,000 subscriptions.", remedy="Name management groups.")
+
+    bench.run([A])
+    report = bench.run_on(Closed({SUBSCRIPTION: [[]], SECOND: [[]]}), [SUBSCRIPTION, SECOND])
+    assert [scope.outcome for scope in report.scopes] == [Outcome.FAILED, Outcome.FAILED]
+    assert ["10,000" in scope.gaps[0].why for scope in report.scopes] == [True, True]
+    assert [row["Outcome"] for row in bench.sink.rows(HEALTH)][1:] == ["Failed", "Failed"]
+
+
+def test_a_scope_whose_subscriptions_nobody_could_list_is_reported_as_unread(bench: Bench) -> None:
+    group = "/providers/Microsoft.Management/managementGroups/corp"
+    report = connector(bench.folder, Estate({SUBSCRIPTION: [[A]]}), bench.sink, bench.clock).run(
+        [SUBSCRIPTION], unlisted=[Gap(group, str(REFUSED))]
+    )
+    assert [(scope.scope, scope.outcome) for scope in report.scopes] == [
+        (group, Outcome.FAILED),
+        (SCOPE, Outcome.COMPLETE),
+    ]
+    assert report.exit_code == 4
+    assert {row["Scope"] for row in bench.sink.rows(HEALTH)} == {group, SCOPE}
+
+
+def test_the_source_hears_of_all_subscriptions_before_any_is_read(bench: Bench) -> None:
+    estate = Estate({SUBSCRIPTION: [[A]], SECOND: [[]]})
+    bench.run_on(estate, [SUBSCRIPTION, SECOND])
+    assert estate.expected == (SUBSCRIPTION, SECOND)
+
+
+def test_scopes_are_worked_on_side_by_side(tmp_path: Path) -> None:
+    meeting = Barrier(2)
+
+    class Meeting(Estate):
+        def pages(self, subscription_id: str) -> Any:
+            meeting.wait(timeout=20)
+            yield from super().pages(subscription_id)
+
+    bench = Bench(tmp_path, concurrency=2)
+    report = bench.run_on(Meeting({SUBSCRIPTION: [[A]], SECOND: [[]]}), [SUBSCRIPTION, SECOND])
+    assert report.exit_code == 0
+
+
+def test_an_interrupted_run_ends_the_other_scopes_and_gives_their_leases_back(tmp_path: Path) -> None:
+    begun = Event()
+
+    class Endless(Estate):
+        def pages(self, subscription_id: str) -> Any:
+            if subscription_id == SECOND:
+                begun.wait(timeout=20)
+                raise KeyboardInterrupt
+            while True:
+                yield [A]
+                begun.set()
+
+    bench = Bench(tmp_path, concurrency=2)
+    with pytest.raises(KeyboardInterrupt):
+        bench.run_on(Endless({SUBSCRIPTION: [], SECOND: []}), [SUBSCRIPTION, SECOND])
+    assert bench.changes() == []
+    assert only(bench.run([A])).changes == {"New": 1}
 
 
 def test_doubts_about_a_removed_finding_are_told_with_its_scope(tmp_path: Path) -> None:
     doubts = [Gap("another scope", "earlier")]
 
     def explain(gone: Finding) -> str:
-        doubts.append(Gap(f"why {gone.api_name} is gone", "403"))
+        doubts.append(Gap(f"why {gone.place.api} is gone", "403"))
         return "Unexplained"
 
-    bench = Bench(tmp_path, explain=explain, doubts=lambda: tuple(doubts))
+    bench = Bench(tmp_path, explain=explain, doubts=lambda _: tuple(doubts))
     bench.run([A, B])
     bench.run([A])
     scope = only(bench.run([A]))
@@ -331,7 +426,7 @@ def test_doubts_about_a_removed_finding_are_told_with_its_scope(tmp_path: Path) 
 def test_the_lease_is_renewed_while_removed_findings_are_explained(tmp_path: Path) -> None:
     def explain(gone: Finding) -> str:
         slow.clock.moment += timedelta(minutes=10)
-        with pytest.raises(ConflictError), FolderStateStore(tmp_path, clock=slow.clock).lease(SCOPE):
+        with pytest.raises(ConflictError), states_in(tmp_path, slow.clock).lease(SCOPE):
             pytest.fail("a second holder")
         return "Unexplained"
 
@@ -339,3 +434,97 @@ def test_the_lease_is_renewed_while_removed_findings_are_explained(tmp_path: Pat
     slow.run([assessment(f"{SERVICE}/apis/{name}") for name in "abc"])
     slow.run([])
     assert only(slow.run([])).changes == {"Removed": 3}
+
+
+def test_a_source_that_gives_no_page_at_all_was_read_whole_and_had_nothing(bench: Bench) -> None:
+    bench.run([A])
+    bench.run()
+    scope = only(bench.run())
+    assert (scope.outcome, scope.changes, scope.current) == (Outcome.COMPLETE, {"Removed": 1}, 0)
+    assert scope.watermark == "2026-11-20T08:15:00.000000Z"
+
+
+class FullOnce(FolderObjects):
+    """A store that refuses the first write of rows."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.refused = False
+
+    def put(self, name: str, data: bytes) -> None:
+        if "/outbox/" in name and not self.refused:
+            self.refused = True
+            raise TransientError("HTTP 503 while writing.", remedy="Try again.")
+        super().put(name, data)
+
+
+def test_rows_that_cannot_be_kept_are_not_taken_as_told(bench: Bench) -> None:
+    """More of them than are kept in memory, so that the first are written while the rest is still being read."""
+    page = [
+        with_properties(assessment(f"{SERVICE}/apis/{number}"), additionalData={"of": token_hex(20_000)})
+        for number in range(300)
+    ]
+    full = FullOnce(bench.folder)
+    estate = Estate({SUBSCRIPTION: [page]})
+    states = StateStore(full, clock=bench.clock)
+    failed = connector(bench.folder, estate, bench.sink, bench.clock, states=states).run([SUBSCRIPTION])
+    assert (full.refused, only(failed).outcome, only(failed).may_pass) == (True, Outcome.FAILED, True)
+    assert "503" in only(failed).gaps[0].why
+    bench.run(page)
+    assert sorted(bench.changes()) == sorted(("New", str(number)) for number in range(300))
+
+
+def test_an_error_that_nobody_expected_ends_the_run_when_the_other_scopes_are_done(tmp_path: Path) -> None:
+    class Broken(Estate):
+        def pages(self, subscription_id: str) -> Any:
+            if subscription_id == SUBSCRIPTION:
+                raise LookupError("a mistake of ours")
+            return super().pages(subscription_id)
+
+    bench = Bench(tmp_path)
+    estate = Broken({SUBSCRIPTION: [], SECOND: [[assessment(f"{SERVICE}/apis/a".replace(SUBSCRIPTION, SECOND))]]})
+    with pytest.raises(LookupError, match="a mistake of ours"):
+        bench.run_on(estate, [SUBSCRIPTION, SECOND])
+    assert bench.changes() == [("New", "a")]
+
+
+class Sleeping(FolderObjects):
+    """A store whose machine falls asleep right before it saves a state; `meanwhile` happens then."""
+
+    def __init__(self, folder: Path, meanwhile: Callable[[], object]) -> None:
+        super().__init__(folder)
+        self._meanwhile = [meanwhile]
+
+    def write(self, name: str, data: bytes, *, etag: str | None) -> str:
+        if name.endswith("/state") and self._meanwhile:
+            self._meanwhile.pop()()
+        return super().write(name, data, etag=etag)
+
+
+class Died(BaseException):
+    """The process ended."""
+
+
+@pytest.mark.parametrize("known", [[], [[B]]], ids=["first run", "later run"])
+def test_a_run_whose_lease_and_rows_were_taken_over_saves_nothing(bench: Bench, known: list[list[Any]]) -> None:
+    """It wakes up between the last look at its lease and the save, when its rows are deleted already."""
+
+    class Dying(Estate):
+        def pages(self, subscription_id: str) -> Any:
+            raise Died
+
+    def another_run() -> None:
+        bench.clock.moment += timedelta(minutes=20)
+        with pytest.raises(Died):
+            bench.run_on(Dying({}))
+        bench.clock.moment += timedelta(minutes=20)
+
+    for page in known:
+        bench.run(page)
+    objects: ObjectStore = Sleeping(bench.folder, another_run)
+    states = StateStore(objects, clock=bench.clock)
+    estate = Estate({SUBSCRIPTION: [[A, B]]})
+    report = connector(bench.folder, estate, bench.sink, bench.clock, states=states).run([SUBSCRIPTION])
+    assert only(report).outcome is Outcome.FAILED
+    bench.run([A, B])
+    assert sorted(bench.changes()) == [("New", "a"), ("New", "b")]

@@ -76,3 +76,11 @@ def test_a_plan_that_nobody_knows_yet_is_kept() -> None:
 def test_plans_that_cannot_be_read_are_an_error(status: int, body: Any, error: type[ApiwardError]) -> None:
     with pytest.raises(error, match=f"Defender plans of subscriptions/{SUBSCRIPTION}"):
         source(Replies((status, body))).load(SUBSCRIPTION)
+
+
+@pytest.mark.parametrize(
+    "pricing", [None, {}, {"properties": {"pricingTier": "Standard"}}], ids=["null", "{}", "no name"]
+)
+def test_a_plan_without_a_name_is_not_left_out(pricing: Any) -> None:
+    with pytest.raises(RejectedDataError, match="without a name"):
+        load(APIS, pricing)

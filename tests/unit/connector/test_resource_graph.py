@@ -1,4 +1,5 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import orjson
@@ -7,6 +8,7 @@ from azure.mgmt.resourcegraph import ResourceGraphClient
 from azure.mgmt.security import SecurityCenter
 
 from apiward_connector.sources.assessments import AssessmentsSource
+from apiward_connector.sources.graph import Graph
 from apiward_connector.sources.resource_graph import ResourceGraphSource
 from apiward_core.errors import (
     AccessError,
@@ -22,6 +24,7 @@ from tests.unit.connector.transport import Credential, Replies
 LISTED = (200, {"value": [assessment()]})
 NOTHING: tuple[int, Any] = (200, {"value": []})
 REFUSED = (403, {"error": {"code": "AuthorizationFailed", "message": "no role"}})
+LIMIT_HIT = {"X-Ms-Tenant-Subscription-Limit-Hit": "true"}
 DIRECT = f"https://management.azure.com{SCOPE}/providers/Microsoft.Security/assessments?api-version=2021-06-01"
 
 
@@ -32,6 +35,7 @@ def row(resource: str = f"{SERVICE}/apis/echo", **properties: Any) -> Any:
         "id": listed["id"].lower(),
         "name": KEY,
         "location": "",
+        "subscriptionId": resource.split("/")[2],
         "displayName": listed["properties"]["displayName"],
         "resourceDetails": {"Source": "Azure", "Id": resource.lower(), "ResourceType": "microsoft.apimanagement/x"},
         "status": {**listed["properties"]["status"], "cause": None, "description": None},
@@ -55,10 +59,10 @@ class Tenant:
         self.graph = Replies(*graph)
         security = AssessmentsSource(lambda _: SecurityCenter(Credential(), SUBSCRIPTION, transport=self.direct))
         client = ResourceGraphClient(Credential(), transport=self.graph, retry_total=2)
-        self.source = ResourceGraphSource(client, direct=security)
+        self.source = ResourceGraphSource(Graph(client), direct=security)
 
-    def read(self) -> list[Any]:
-        return [item for page in self.source.pages(SUBSCRIPTION) for item in page]
+    def read(self, subscription: str = SUBSCRIPTION) -> list[Any]:
+        return [item for page in self.source.pages(subscription) for item in page]
 
     @property
     def queries(self) -> list[Any]:
@@ -78,7 +82,7 @@ def test_the_same_assessment_gives_the_same_finding_as_defenders_list() -> None:
 def test_a_subscription_as_the_assessed_resource_gives_the_same_finding() -> None:
     [item] = Tenant(answer(row(SCOPE))).read()
     assert finding(item) == finding(assessment(SCOPE))
-    assert finding(item).service_id == SCOPE
+    assert finding(item).place.service_id == SCOPE
 
 
 def test_what_only_resource_graph_knows_is_kept() -> None:
@@ -97,8 +101,9 @@ def test_the_query_is_for_one_subscription_ordered_by_the_id_that_paging_needs()
 
 
 def test_skip_tokens_are_followed_to_the_end_whatever_truncated_says() -> None:
-    pages = (answer(row(), token="two", truncated="true", total=3), answer(row(), token="three", total=3))
-    tenant = Tenant(*pages, answer(row(), total=3))
+    first, second, third = (row(f"{SERVICE}/apis/{name}") for name in "abc")
+    pages = (answer(first, token="two", truncated="true", total=3), answer(second, token="three", total=3))
+    tenant = Tenant(*pages, answer(third, total=3))
     assert len(tenant.read()) == 3
     assert [query["options"].get("$skipToken") for query in tenant.queries] == [None, "two", "three"]
     assert len({query["query"] for query in tenant.queries}) == 1
@@ -136,7 +141,7 @@ def test_an_empty_first_page_of_the_direct_list_is_not_its_end() -> None:
         (answer(row(), truncated="true", total=1), "truncated and has no skip token"),
         (answer(row(), truncated=True, total=1), "truncated and has no skip token"),
         (answer(row(), total=2), "1 of 2 came"),
-        ((*answer(row()), {"X-Ms-Tenant-Subscription-Limit-Hit": "true"}), "x-ms-tenant-subscription-limit-hit"),
+        ((*answer(row()), LIMIT_HIT), "x-ms-tenant-subscription-limit-hit"),
     ],
     ids=["truncated", "truncated as a boolean", "fewer rows than the total", "subscription limit"],
 )
@@ -148,6 +153,13 @@ def test_an_answer_that_is_not_everything_is_an_error(reply: Any, why: str) -> N
 def test_rows_that_slip_between_two_pages_are_missed() -> None:
     tenant = Tenant(answer(row(f"{SERVICE}/apis/a"), token="two", total=3), answer(row(f"{SERVICE}/apis/c"), total=2))
     with pytest.raises(IncompleteError, match=f"{SUBSCRIPTION}: 2 of 3 came"):
+        tenant.read()
+
+
+def test_a_row_that_comes_twice_does_not_stand_for_one_that_did_not_come() -> None:
+    again = row(f"{SERVICE}/apis/b")
+    tenant = Tenant(answer(row(f"{SERVICE}/apis/a"), again, token="two", total=4), answer(again, row(), total=4))
+    with pytest.raises(IncompleteError, match=f"{SUBSCRIPTION}: 3 of 4 came"):
         tenant.read()
 
 
@@ -178,3 +190,114 @@ def test_a_throttled_query_is_asked_again(headers: dict[str, str]) -> None:
 def test_an_answer_that_cannot_be_used_is_an_error(status: int, body: Any, error: type[ApiwardError]) -> None:
     with pytest.raises(error, match="Resource Graph"):
         Tenant((status, body)).read()
+
+
+def subscription(number: int) -> str:
+    return f"{number:08}-0000-4000-8000-000000000000"
+
+
+def rows_of(number: int, count: int) -> list[Any]:
+    scope = f"/subscriptions/{subscription(number)}/resourceGroups/rg/providers/Microsoft.ApiManagement/service/s"
+    return [row(f"{scope}/apis/{api:05}") for api in range(count)]
+
+
+def census(counts: Mapping[int, int]) -> tuple[int, Any]:
+    """How Resource Graph counts: only subscriptions that have any rows are in the answer."""
+    return answer(*[{"subscriptionId": subscription(name), "rows": rows} for name, rows in counts.items() if rows])
+
+
+def expecting(counts: Mapping[int, int], *graph: Any, listed: Sequence[Any] = ()) -> Tenant:
+    tenant = Tenant(census(counts), *graph, listed=listed or [LISTED] * (len(counts) + 1))
+    tenant.source.expect([subscription(name) for name in counts])
+    return tenant
+
+
+def test_small_subscriptions_share_a_query_and_each_gets_its_own_rows() -> None:
+    counts = {1: 600, 2: 300, 3: 200}
+    tenant = expecting(counts, answer(*rows_of(1, 600), *rows_of(2, 300)), answer(*rows_of(3, 200)))
+    for number, count in counts.items():
+        ids = [item["id"] for item in tenant.read(subscription(number))]
+        assert ids == [item["id"] for item in rows_of(number, count)]
+    asked = [query["subscriptions"] for query in tenant.queries]
+    assert asked == [[*map(subscription, counts)], [subscription(1), subscription(2)], [subscription(3)]]
+
+
+def test_the_count_names_every_subscription_and_fits_into_one_answer() -> None:
+    tenant = Tenant(*[answer()] * 3)
+    tenant.source.expect([subscription(number) for number in range(2001)])
+    assert [len(query["subscriptions"]) for query in tenant.queries] == [1000, 1000, 1]
+    assert all("summarize rows = count() by subscriptionId" in query["query"] for query in tenant.queries)
+
+
+def test_a_large_subscription_has_a_query_of_its_own() -> None:
+    rows = rows_of(2, 1001)
+    pages = (answer(*rows[:1000], token="two", total=1001), answer(*rows[1000:], total=1001))
+    tenant = expecting({1: 1, 2: 1001, 3: 1}, *pages, answer(*rows_of(1, 1), *rows_of(3, 1)))
+    assert [len(tenant.read(subscription(number))) for number in (2, 1, 3)] == [1001, 1, 1]
+
+
+def test_a_subscription_without_rows_is_not_queried_but_has_to_be_readable() -> None:
+    tenant = expecting({1: 0, 2: 0, 3: 0}, listed=[NOTHING, REFUSED, LISTED])
+    assert tenant.read(subscription(1)) == []
+    with pytest.raises(AccessError):
+        tenant.read(subscription(2))
+    with pytest.raises(IncompleteError, match=f"{subscription(3)}: none came, and Defender lists some"):
+        tenant.read(subscription(3))
+    assert len(tenant.queries) == 1
+
+
+def test_a_subscription_that_is_missing_from_a_shared_answer_is_named() -> None:
+    tenant = expecting({1: 2, 2: 2}, answer(*rows_of(1, 2)), census({2: 2}))
+    assert len(tenant.read(subscription(1))) == 2
+    with pytest.raises(IncompleteError, match=f"{subscription(2)}: none came"):
+        tenant.read(subscription(2))
+
+
+def test_fewer_rows_than_counted_are_believed_only_when_a_second_count_agrees() -> None:
+    assert len(expecting({1: 3}, answer(*rows_of(1, 2)), census({1: 2})).read(subscription(1))) == 2
+    with pytest.raises(IncompleteError, match=f"{subscription(1)}: 2 of 3 came"):
+        expecting({1: 3}, answer(*rows_of(1, 2)), census({1: 3})).read(subscription(1))
+
+
+def test_rows_that_appear_after_the_count_are_read() -> None:
+    rows = rows_of(1, 3)
+    tenant = expecting({1: 1}, answer(*rows[:2], token="two", total=3), answer(*rows[2:], total=3))
+    assert len(tenant.read(subscription(1))) == 3
+
+
+def test_a_failed_shared_query_fails_each_of_its_subscriptions_and_no_other() -> None:
+    refused = (400, {"error": {"code": "BadRequest", "message": "no"}})
+    tenant = expecting({1: 500, 2: 500, 3: 1}, refused, answer(*rows_of(3, 1)))
+    for number in (1, 2):
+        with pytest.raises(RejectedDataError):
+            tenant.read(subscription(number))
+    assert len(tenant.read(subscription(3))) == 1
+
+
+def test_what_cannot_be_counted_is_queried_on_its_own() -> None:
+    tenant = Tenant((403, {"error": {"code": "AccessDenied", "message": "no"}}), answer(*rows_of(1, 2)))
+    tenant.source.expect([subscription(1), subscription(2)])
+    assert len(tenant.read(subscription(1))) == 2
+    assert tenant.queries[-1]["subscriptions"] == [subscription(1)]
+
+
+def test_a_count_that_is_not_whole_is_no_count() -> None:
+    tenant = Tenant((*census({1: 1}), LIMIT_HIT))
+    tenant.source.expect([subscription(1)])
+    with pytest.raises(IncompleteError, match=r"limit-hit.*Name management groups"):
+        tenant.read(subscription(1))
+
+
+def test_what_is_read_again_in_a_run_is_asked_again() -> None:
+    tenant = expecting({1: 1, 2: 1}, answer(*rows_of(1, 1), *rows_of(2, 1)), answer(*rows_of(1, 1)))
+    assert len(tenant.read(subscription(1))) == len(tenant.read(subscription(1))) == 1
+
+
+def test_subscriptions_are_read_side_by_side_with_one_shared_query() -> None:
+    numbers = range(1, 9)
+    shared = answer(*[item for number in numbers for item in rows_of(number, 3)])
+    tenant = expecting(dict.fromkeys(numbers, 3), shared)
+    with ThreadPoolExecutor(len(numbers)) as pool:
+        read = list(pool.map(lambda number: tenant.read(subscription(number)), numbers))
+    assert [{item["id"].split("/")[2] for item in items} for items in read] == [{subscription(n)} for n in numbers]
+    assert len(tenant.queries) == 2

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 from azure.mgmt.security import SecurityCenter
 
 from apiward_connector.sources.assessments import AssessmentsSource
@@ -32,7 +33,7 @@ def test_pages_are_followed_to_the_end() -> None:
 
 
 def test_items_come_as_the_service_wrote_them() -> None:
-    odd = with_properties(assessment(statusChangeDate="no date"), resourceDetails={"Source": "azure", "Id": "/x"})
+    odd = with_properties(assessment(statusChangeDate="no date"), notDocumented=1)
     assert pages((200, {"value": [odd]})) == [[odd]]
 
 
@@ -63,6 +64,39 @@ def test_paging_in_a_circle_ends() -> None:
         pages(circle, circle)
 
 
+@pytest.mark.parametrize(
+    "link",
+    [
+        SECOND.replace("management.azure.com", "management.azure.com.example.org"),
+        SECOND.replace("https://", "http://"),
+        SECOND.replace("management.azure.com", "management.azure.com:8443"),
+        SECOND.replace("management.azure.com", "management.azure.com@example.org"),
+        SECOND.replace("management.azure.com", "management.azure.com:port"),
+        "//example.org/page",
+    ],
+)
+def test_a_link_to_another_host_is_not_followed(link: str) -> None:
+    transport = Replies((200, {"value": [], "nextLink": link}))
+    with pytest.raises(RejectedDataError, match="nextLink to another host"):
+        list(AssessmentsSource(client_for(transport)).pages(SUBSCRIPTION))
+    assert len(transport.requests) == 1
+
+
+@pytest.mark.parametrize("host", ["MANAGEMENT.azure.com", "management.azure.com:443"])
+def test_the_same_host_may_be_spelled_otherwise(host: str) -> None:
+    link = SECOND.replace("management.azure.com", host)
+    assert pages((200, {"value": [1], "nextLink": link}), (200, {"value": [2]})) == [[1], [2]]
+
+
+def test_a_page_that_fails_on_the_way_is_no_end() -> None:
+    first = (200, {"value": [1], "nextLink": SECOND})
+    for broken in (ServiceResponseError("connection reset"), ServiceRequestError("no route")):
+        read = AssessmentsSource(client_for(Replies(first, broken))).pages(SUBSCRIPTION)
+        assert next(read) == [1]
+        with pytest.raises(TransientError, match="could not be reached"):
+            next(read)
+
+
 def test_metadata_is_read_by_key_in_lower_case() -> None:
     document = {
         "name": KEY.upper(),
@@ -81,4 +115,4 @@ def test_metadata_is_read_by_key_in_lower_case() -> None:
 
 def test_a_listed_assessment_is_normalised() -> None:
     [[item]] = pages((200, {"value": [assessment()]}))
-    assert finding(item).api_name == "echo"
+    assert finding(item).place.api == "echo"

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from apiward.local_kql import LocalKql
-from apiward_connector.folder_state import FolderStateStore
 from apiward_connector.report import Gap
-from apiward_connector.state import ChangeType, ScopeState
+from apiward_connector.state import ScopeState
 from apiward_connector.status import NEVER, ScopeStatus, Status, StatusReader
 from apiward_core.clock import parse_timestamp
-from apiward_core.dead_letters import FolderDeadLetters
-from apiward_core.errors import AccessError, ConfigurationError
+from apiward_core.dead_letters import ObjectDeadLetters
+from apiward_core.errors import AccessError
+from apiward_core.folder_objects import FolderObjects
 from apiward_core.kql_engine import Arrival
 from apiward_core.logs import Row, TimeSpan
 from apiward_core.tables import HEALTH, all_tables
@@ -26,11 +26,13 @@ from tests.unit.connector.samples import (
     SetClock,
     assessment,
     connector,
+    states_in,
 )
 
 OTHER = "22222222-2222-2222-2222-222222222222"
 OTHER_SCOPE = f"/subscriptions/{OTHER}"
 KQL = LocalKql({HEALTH: all_tables()[HEALTH]}, {"ApiConnectorHealth": function_schemas()["ApiConnectorHealth"]})
+HEALTH_STREAM = all_tables()[HEALTH].stream
 REFUSED = AccessError("HTTP 403 while listing.", remedy="Grant Reader.")
 ESTATE = Estate({SUBSCRIPTION: [[assessment(f"{SERVICE}/apis/{name}") for name in "ab"]], OTHER: [REFUSED]})
 
@@ -42,8 +44,8 @@ class Bench:
         self.folder = folder
         self.clock = SetClock()
         self.sink = MemorySink()
-        self.states = FolderStateStore(folder / "state", clock=self.clock)
-        self.dead_letters = folder / "dead-letters"
+        self.states = states_in(folder / "state", self.clock)
+        self.dead_letters = ObjectDeadLetters(FolderObjects(folder / "objects"), clock=self.clock)
 
     def run(self, *subscriptions: str, estate: Estate = ESTATE) -> None:
         connector(self.folder / "state", estate, self.sink, self.clock).run(subscriptions)
@@ -55,9 +57,12 @@ class Bench:
         rows = KQL.query(kql, [arrival, arrival], now=self.clock.moment, period=timespan)
         return [{name: _as_the_sdk_reads(name, value) for name, value in row.items()} for row in rows]
 
-    def status(self, *subscriptions: str) -> Status:
-        reader = StatusReader(logs=self, states=self.states, dead_letters=self.dead_letters, clock=self.clock)
-        return reader.read(subscriptions)
+    def status(self, *subscriptions: str, unlisted: Sequence[Gap] = ()) -> Status:
+        every = timedelta(hours=1)
+        reader = StatusReader(
+            logs=self, states=self.states, dead_letters=self.dead_letters, clock=self.clock, every=every
+        )
+        return reader.read(subscriptions, unlisted=unlisted)
 
 
 def _as_the_sdk_reads(name: str, value: Any) -> Any:
@@ -104,8 +109,8 @@ def test_what_was_not_read_is_told_with_the_reason_and_the_last_whole_read(bench
 def test_a_run_that_did_not_even_get_the_state_does_not_hide_the_last_whole_read(bench: Bench) -> None:
     bench.run(SUBSCRIPTION)
     bench.run(SUBSCRIPTION)
-    with bench.states.lease(SCOPE):
-        bench.run(SUBSCRIPTION)
+    FolderObjects(bench.folder / "state").put(f"{SCOPE[1:]}/state", b"damaged")
+    bench.run(SUBSCRIPTION)
     scope = only(bench.status(SUBSCRIPTION))
     assert (scope.outcome, scope.watermark) == ("Failed", "2026-11-20T09:00:00.000000Z")
 
@@ -116,10 +121,15 @@ def test_a_subscription_that_was_never_read_whole_has_no_watermark(bench: Bench)
     assert (scope.outcome, scope.watermark, scope.watermark_age) == ("Failed", "", None)
 
 
-def test_rows_that_this_machine_owes_are_counted(bench: Bench) -> None:
+def test_rows_that_were_not_delivered_are_counted(bench: Bench) -> None:
     bench.run(SUBSCRIPTION)
     state, etag = bench.states.load(SCOPE)
-    bench.states.save(SCOPE, replace(state, pending=tuple((name, ChangeType.NEW) for name in state.entries)), etag)
+    writer = bench.states.outbox(SCOPE).writer("pass")
+    writer.add(HEALTH, [b"{}", b"{}"])
+    writer.close()
+    assert only(bench.status(SUBSCRIPTION)).owed == 0  # no state accounts for them yet
+    state.outbox = "pass"
+    bench.states.save(SCOPE, state, etag)
     status = bench.status(SUBSCRIPTION)
     assert (only(status).owed, status.exit_code) == (2, 4)
 
@@ -127,28 +137,29 @@ def test_rows_that_this_machine_owes_are_counted(bench: Bench) -> None:
 def test_a_state_that_cannot_be_read_is_told(bench: Bench) -> None:
     bench.run(SUBSCRIPTION)
     bench.states.save(OTHER_SCOPE, ScopeState(), None)
-    for path in (bench.folder / "state").glob("*1111*.state"):
-        path.write_bytes(b"damaged")
+    FolderObjects(bench.folder / "state").put(f"{SCOPE[1:]}/state", b"damaged")
     status = bench.status(SUBSCRIPTION, OTHER)
     damaged, other = status.scopes
     assert (damaged.owed, other.owed, status.exit_code) == (None, 0, 4)
     assert "no connector state" in damaged.gaps[0].why
 
 
-def test_dead_letters_of_this_machine_are_counted_by_stream(bench: Bench) -> None:
-    bench.run(SUBSCRIPTION)
-    assert bench.status(SUBSCRIPTION).dead_letters == {}
-    kept = FolderDeadLetters(bench.dead_letters, clock=bench.clock)
-    for stream in ("Custom-A", "Custom-B", "Custom-A"):
-        kept.add(stream, b'{"x": "line\\nfeed"}', "too large")
-    assert bench.status(SUBSCRIPTION).dead_letters == {"Custom-A": 2, "Custom-B": 1}
+def test_a_run_that_did_not_come_is_overdue_when_the_next_one_should_have_come_too(bench: Bench) -> None:
+    bench.run(SUBSCRIPTION)  # and an hour goes by
+    scope = only(bench.status(SUBSCRIPTION))
+    assert (scope.next_due, scope.overdue) == ("2026-11-20T09:00:00.000000Z", False)
+    bench.clock.moment += timedelta(hours=1, seconds=1)
+    status = bench.status(SUBSCRIPTION)
+    assert (only(status).overdue, status.exit_code) == (True, 4)
 
 
-def test_dead_letters_that_cannot_be_read_are_an_error(bench: Bench) -> None:
+def test_dead_letters_are_counted_by_stream(bench: Bench) -> None:
     bench.run(SUBSCRIPTION)
-    (bench.dead_letters / "Custom-A.jsonl").mkdir(parents=True)
-    with pytest.raises(ConfigurationError, match=r"dead letters in .* cannot be read"):
-        bench.status(SUBSCRIPTION)
+    status = bench.status(SUBSCRIPTION)
+    assert (status.dead_letters, status.exit_code) == ({}, 0)
+    bench.dead_letters.add(HEALTH_STREAM, b"{}", "too large")
+    status = bench.status(SUBSCRIPTION)
+    assert (status.dead_letters, status.exit_code) == ({HEALTH_STREAM: 1}, 4)
 
 
 @pytest.mark.parametrize("unread", ['[{"what": "a", "wh...[cut by apiward]', '[{"what": "a"}]', "7"])
@@ -162,3 +173,16 @@ def test_a_column_that_does_not_hold_gaps_is_shown_as_it_is(bench: Bench, unread
 
     [gap] = only(Odd(bench.folder).status(SUBSCRIPTION)).gaps
     assert gap.why == unread
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["told by a run", "never told"])
+def test_a_management_group_that_cannot_be_listed_is_not_complete(bench: Bench, told: bool) -> None:
+    gap = Gap("/providers/Microsoft.Management/managementGroups/corp", str(REFUSED))
+    if told:
+        connector(bench.folder / "state", ESTATE, bench.sink, bench.clock).run([], unlisted=[gap])
+    bench.run(SUBSCRIPTION)
+    status = bench.status(SUBSCRIPTION, unlisted=[gap])
+    group, scope = status.scopes
+    assert (group.scope, group.outcome, group.complete) == (gap.what, "Failed" if told else NEVER, False)
+    assert group.gaps == (gap,)
+    assert (scope.complete, status.exit_code) == (True, 4)

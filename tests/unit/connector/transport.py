@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import orjson
 from azure.core.credentials import AccessToken
+from azure.core.exceptions import AzureError
 from azure.core.pipeline.transport import HttpRequest, HttpResponse, HttpTransport
 from requests.structures import CaseInsensitiveDict
 
@@ -26,21 +27,27 @@ class Answer(HttpResponse):
 class Replies(HttpTransport[Any, Any]):
     """Answers one request after the other, and keeps the requests.
 
-    A reply is a status and a body, bytes or a value that becomes JSON, and headers where they matter.
+    A reply is a status and a body, bytes or a value that becomes JSON, and headers where they matter; or an error of
+    the transport.
     """
 
-    def __init__(self, *replies: tuple[int, Any] | tuple[int, Any, Mapping[str, str]]) -> None:
+    def __init__(self, *replies: tuple[int, Any] | tuple[int, Any, Mapping[str, str]] | AzureError) -> None:
         self._replies = list(replies)
         self.requests: list[HttpRequest] = []
+        self.slept: list[float] = []
 
     def send(self, request: HttpRequest, **kwargs: Any) -> Answer:
         self.requests.append(request)
-        status, body, *headers = self._replies.pop(0)
+        reply = self._replies.pop(0)
+        if isinstance(reply, AzureError):
+            raise reply
+        status, body, *headers = reply
         data = body if isinstance(body, bytes) else orjson.dumps(body)
         return Answer(request, status, data, headers[0] if headers else {})
 
     def sleep(self, duration: float) -> None:
         """Retries wait here, and need not."""
+        self.slept.append(duration)
 
     def open(self) -> None: ...
 

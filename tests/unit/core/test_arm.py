@@ -3,8 +3,10 @@
 import pytest
 
 from apiward_core.arm import ArmClient
-from apiward_core.errors import TransientError
-from tests.unit.connector.transport import Credential
+from apiward_core.errors import ThrottledError, TransientError
+from apiward_core.throttle import DeadlineRetryPolicy
+from tests.unit.connector.transport import Credential, Replies
+from tests.unit.core.timers import FakeTimer
 from tests.unit.core.web import JSON, Web
 
 ARM = "https://management.azure.com"
@@ -42,3 +44,30 @@ def test_an_answer_that_is_no_json_object_names_the_address(answer: tuple[int, d
 def test_a_write_whose_answer_is_cut_may_have_been_done() -> None:
     with client(Web((200, JSON, b'{"name": '))) as arm, pytest.raises(TransientError, match="may have been done"):
         arm.put("/subscriptions/x", {}, api_version="1")
+
+
+class Throttling(Replies):
+    """Takes no call, and lets a retry wait by a timer that passes at once."""
+
+    def __init__(self, timer: FakeTimer, *, retry_after: int) -> None:
+        super().__init__(*[(429, {"error": {"code": "TooMany"}}, {"Retry-After": str(retry_after)})] * 100)
+        self._timer = timer
+
+    def sleep(self, duration: float) -> None:
+        self._timer.wait(duration)
+
+
+@pytest.mark.parametrize(("retry_after", "waits"), [(60, [60.0] * 5), (299, [299.0]), (301, []), (86_400, [])])
+def test_what_stays_throttled_ends_within_the_patience(retry_after: int, waits: list[float]) -> None:
+    timer = FakeTimer()
+    arm = ArmClient(
+        Credential(),
+        base_url=ARM,
+        credential_scopes=[f"{ARM}/.default"],
+        user_agent="x",
+        retry_policy=DeadlineRetryPolicy(timer=timer, patience=300),
+        transport=Throttling(timer, retry_after=retry_after),
+    )
+    with pytest.raises(ThrottledError):
+        arm.get("/subscriptions/x", api_version="1")
+    assert timer.waits == waits

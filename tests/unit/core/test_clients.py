@@ -34,3 +34,9 @@ def test_an_endpoint_that_is_no_trustworthy_arm_is_refused(body: bytes, words: s
     with pytest.raises(ConfigurationError, match=words) as refused:
         AzureClients(settings, transport=web.transport())
     assert ENDPOINT in str(refused.value)
+
+
+def test_no_container_outside_of_azure_is_shown_a_token() -> None:
+    settings = explicit_settings(state_container="https://blobs.example.invalid/box")
+    with AzureClients(settings) as clients, pytest.raises(ConfigurationError, match="is no host of"):
+        clients.blob_container()

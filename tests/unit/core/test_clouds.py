@@ -115,3 +115,35 @@ def test_rows_go_to_hosts_of_the_cloud(cloud: clouds.Cloud, endpoint: str) -> No
 def test_a_token_for_ingestion_goes_nowhere_else(endpoint: str) -> None:
     with pytest.raises(ConfigurationError, match=r"is no host of ingest\.monitor\.azure\.com"):
         clouds.require_ingestion_endpoint(clouds.PUBLIC, endpoint)
+
+
+@pytest.mark.parametrize(
+    ("cloud", "endpoint"),
+    [
+        (clouds.PUBLIC, "https://contoso.blob.core.windows.net/box"),
+        (clouds.PUBLIC, "https://contoso.z07.blob.storage.azure.net/box"),
+        (clouds.US_GOVERNMENT, "https://contoso.blob.core.usgovcloudapi.net/box"),
+        (clouds.from_metadata("https://arm.example.invalid", METADATA), "https://contoso.blob.core.windows.net/box"),
+        (clouds.PUBLIC, "https://127.0.0.1:10000/devstoreaccount1/box"),
+    ],
+    ids=["public", "DNS zone", "usgov", "custom", "loopback"],
+)
+def test_state_goes_to_blob_hosts_of_the_cloud(cloud: clouds.Cloud, endpoint: str) -> None:
+    clouds.require_blob_endpoint(cloud, endpoint)
+
+
+@pytest.mark.parametrize(
+    ("cloud", "endpoint"),
+    [
+        (clouds.PUBLIC, "https://blob.core.windows.net.example.invalid/box"),
+        (clouds.PUBLIC, "https://evilblob.core.windows.net/box"),
+        (clouds.PUBLIC, "https://contoso.blob.core.usgovcloudapi.net/box"),
+        (clouds.PUBLIC, "https://contoso.queue.core.windows.net/box"),
+        (clouds.US_GOVERNMENT, "https://contoso.blob.core.windows.net/box"),
+        (clouds.from_metadata("https://arm.example.invalid", METADATA), "https://blobs.example.invalid/box"),
+    ],
+    ids=["suffix", "look-alike", "other cloud", "queue", "public from usgov", "custom"],
+)
+def test_a_token_for_storage_goes_nowhere_else(cloud: clouds.Cloud, endpoint: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"state_container .* is no host of blob\.core\."):
+        clouds.require_blob_endpoint(cloud, endpoint)

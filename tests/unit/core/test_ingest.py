@@ -1,4 +1,6 @@
 import gzip
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +16,17 @@ from apiward_core.errors import (
     ThrottledError,
     TransientError,
 )
-from apiward_core.ingest import CUT_MARKER, MAX_BODY, MAX_FIELD, SendReport, WorkspaceSink, serialise
+from apiward_core.ingest import (
+    CUT_MARKER,
+    MAX_BODY,
+    MAX_FIELD,
+    Batch,
+    Packer,
+    SendReport,
+    WorkspaceSink,
+    batch_rows,
+    shortened,
+)
 from apiward_core.tables import HEALTH, all_tables
 from tests.unit.connector.transport import Credential, Replies
 
@@ -42,9 +54,18 @@ class Workspace:
         self.kept = Kept()
 
     def send(self, rows: list[dict[str, Any]]) -> SendReport:
+        with self.sink() as sink:
+            return sink.send(TABLE, rows)
+
+    def deliver(self, batch: Batch, *without: str) -> SendReport:
+        with self.sink() as sink:
+            return sink.deliver(batch, without=frozenset(without))
+
+    @contextmanager
+    def sink(self) -> Iterator[WorkspaceSink]:
         endpoint = "https://contoso.ingest.monitor.azure.com"
         with LogsIngestionClient(endpoint, Credential(), transport=self.transport, retry_total=0) as client:
-            return WorkspaceSink(client, dcr_immutable_id=RULE, dead_letters=self.kept).send(TABLE, rows)
+            yield WorkspaceSink(client, dcr_immutable_id=RULE, dead_letters=self.kept)
 
     def bodies(self) -> list[Any]:
         return [orjson.loads(gzip.decompress(request.content.getvalue())) for request in self.transport.requests]  # type: ignore[attr-defined]
@@ -94,6 +115,41 @@ def test_a_row_beyond_the_limit_is_kept_and_not_sent() -> None:
     assert workspace.kept.letters[0][1] == wide
 
 
+MALFORMED = (400, {"error": {"code": "InvalidPayload", "message": "no"}})
+
+
+def test_a_row_that_is_refused_while_others_are_taken_is_kept_and_does_not_hold_them_up() -> None:
+    workspace = Workspace(MALFORMED, DONE, MALFORMED, DONE)
+    report = workspace.send([{"Pages": number} for number in range(3)])
+    assert [[row["Pages"] for row in body] for body in workspace.bodies()] == [[0, 1, 2], [0], [1], [2]]
+    assert (report.sent, report.dead) == (2, 1)
+    [(stream, row, reason)] = workspace.kept.letters
+    assert (stream, row) == (TABLE.stream, {"Pages": 1})
+    assert "HTTP 400" in reason
+
+
+def test_a_rule_that_takes_no_row_is_to_blame_and_no_row_is_buried() -> None:
+    workspace = Workspace(*[MALFORMED] * 4)
+    with pytest.raises(RejectedDataError, match="HTTP 400 while sending 3 rows"):
+        workspace.send([{"Pages": number} for number in range(3)])
+    assert [len(body) for body in workspace.bodies()] == [3, 1, 1, 1]
+    assert workspace.kept.letters == []
+
+
+def test_a_row_alone_is_kept_once_others_of_its_table_were_taken() -> None:
+    workspace = Workspace(DONE, MALFORMED)
+    with workspace.sink() as sink:
+        sink.deliver(packed({"Pages": 1}))
+        assert sink.deliver(packed({"Pages": 2})) == SendReport(dead=1)
+
+
+def test_what_fails_while_refused_rows_are_told_apart_buries_none() -> None:
+    workspace = Workspace(MALFORMED, DONE, MALFORMED, (503, {}))
+    with pytest.raises(TransientError):
+        workspace.send([{"Pages": number} for number in range(3)])
+    assert workspace.kept.letters == []
+
+
 @pytest.mark.parametrize(
     ("status", "error"),
     [
@@ -136,27 +192,68 @@ def test_a_refused_sign_in_is_not_taken_for_a_missing_role() -> None:
     assert "credential" in refused.value.remedy
 
 
+def packed(*rows: Any) -> Batch:
+    packer = Packer(TABLE)
+    assert not list(packer.add([orjson.dumps(row) for row in rows], ["label"] * len(rows)))
+    [batch] = packer.flush()
+    return batch
+
+
+def test_a_batch_is_sent_as_it_was_packed() -> None:
+    batch, workspace = packed({"RecordId": "a"}, {"RecordId": "b"}), Workspace(DONE)
+    assert (batch.rows, batch.labels) == (2, {"label": 2})
+    assert workspace.deliver(batch, "c") == SendReport(sent=2)
+    assert workspace.transport.requests[0].content.getvalue() == batch.body  # type: ignore[attr-defined]
+
+
+def test_rows_that_are_no_longer_true_are_left_out_of_a_batch() -> None:
+    workspace = Workspace(DONE)
+    assert workspace.deliver(packed({"RecordId": "a"}, {"RecordId": "b"}), "a") == SendReport(sent=1)
+    assert workspace.bodies() == [[{"RecordId": "b"}]]
+
+
+def test_a_batch_of_which_nothing_is_left_is_no_call() -> None:
+    assert Workspace().deliver(packed({"RecordId": "a"}), "a") == SendReport()
+
+
+def test_cut_fields_are_counted_when_the_batch_arrives() -> None:
+    workspace = Workspace(DONE)
+    assert workspace.deliver(packed({"a": "x" * (MAX_FIELD + 1)})) == SendReport(sent=1, cut=1)
+    [[row]] = workspace.bodies()
+    assert row["a"].endswith(CUT_MARKER)
+
+
+def test_the_rows_of_a_batch_can_be_had_again() -> None:
+    rows = [{"RecordId": "a", "Text": "\u00e9\u4e2d"}, {"RecordId": "b", "Object": {"n": [1.5, None]}}]
+    assert [orjson.loads(row) for row in batch_rows(packed(*rows))] == rows
+
+
+def cut(row: Any) -> tuple[Any, int]:
+    data, count = shortened(orjson.dumps(row))
+    return orjson.loads(data), count
+
+
 def test_a_long_text_is_cut_to_the_limit_of_a_field_and_counted() -> None:
-    data, cut = serialise({"a": "é" * MAX_FIELD, "b": "short"})
-    row = orjson.loads(data)
-    assert cut == 1
+    row, count = cut({"a": "é" * MAX_FIELD, "b": "short"})
+    assert count == 1
     assert row["b"] == "short"
     assert row["a"].endswith(CUT_MARKER)
     assert MAX_FIELD - 2 <= len(row["a"].encode()) <= MAX_FIELD
 
 
 def test_a_long_object_is_cut_as_the_text_it_is_stored_as() -> None:
-    data, cut = serialise({"a": {"list": ["x" * 1000] * 100}})
-    text = orjson.loads(data)["a"]
-    assert cut == 1
-    assert text.startswith('{"list":["xxx')
-    assert text.endswith(CUT_MARKER)
+    row, count = cut({"a": {"list": ["x" * 1000] * 100}})
+    assert count == 1
+    assert row["a"].startswith('{"list":["xxx')
+    assert row["a"].endswith(CUT_MARKER)
 
 
 def test_a_field_of_exactly_the_limit_is_whole() -> None:
-    data, cut = serialise({"a": "x" * MAX_FIELD})
-    assert (cut, len(orjson.loads(data)["a"])) == (0, MAX_FIELD)
+    row, count = cut({"a": "x" * MAX_FIELD})
+    assert (count, len(row["a"])) == (0, MAX_FIELD)
 
 
 def test_times_are_written_in_utc() -> None:
-    assert serialise({"at": datetime(2026, 11, 23, 1, tzinfo=UTC)})[0] == b'{"at":"2026-11-23T01:00:00Z"}'
+    workspace = Workspace(DONE)
+    workspace.send([{"at": datetime(2026, 11, 23, 1, tzinfo=UTC)}])
+    assert workspace.bodies() == [[{"at": "2026-11-23T01:00:00Z"}]]

@@ -35,6 +35,18 @@ WORKSPACE = (
         ({"workspace_id": "law"}, "is no ARM id"),
         ({"dcr_immutable_id": "dcr-1"}, "dcr_immutable_id"),
         ({"ca_bundle": "/nowhere/ca.pem"}, "ca_bundle: there is no file /nowhere/ca.pem"),
+        ({"state_container": "http://contoso.blob.core.windows.net/box"}, "state_container: must be https"),
+        ({"state_container": "https://contoso.blob.core.windows.net"}, "must end with the container's name"),
+        ({"state_container": "https://contoso.blob.core.windows.net/Box_1"}, "must end with the container's name"),
+        ({"state_container": "https://contoso.blob.core.windows.net/box/a/b"}, "must end with the container's name"),
+        ({"state_container": "https://contoso.blob.core.windows.net/box?sv=1"}, "must be an address alone"),
+        ({"state_container": "https://me:it@contoso.blob.core.windows.net/box"}, "must be an address alone"),
+        ({"management_groups": ["Landing Zones"]}, "'Landing Zones' is no id of a management group"),
+        ({"management_groups": ["../x"]}, "no id of a management group"),
+        ({"management_groups": ["group."]}, "no id of a management group"),
+        ({"management_groups": ["g" * 91]}, "no id of a management group"),
+        ({"concurrency": 0}, "concurrency"),
+        ({"throttle_patience": 0}, "throttle_patience"),
         ({"plan_ttl_hours": 0}, "plan_ttl_hours"),
         ({"plan_ttl": 3}, "there is no setting plan_ttl"),
     ],
@@ -52,6 +64,9 @@ def test_a_secret_is_in_no_message_and_no_representation() -> None:
     assert secret not in str(refused.value)
     whole = explicit_settings(credential="client_secret", client_secret=secret, tenant_id=TENANT, client_id=CLIENT)
     assert secret not in repr(whole)
+    with pytest.raises(ConfigurationError) as signed:
+        explicit_settings(state_container=f"https://contoso.blob.core.windows.net/box?sig={secret}")
+    assert secret not in str(signed.value)
 
 
 def test_change_scopes_are_the_subscriptions_unless_narrowed() -> None:

@@ -11,89 +11,12 @@ from azure.core.exceptions import HttpResponseError
 from azure.mgmt.resourcegraph import ResourceGraphClient
 from azure.mgmt.resourcegraph.models import QueryRequest, QueryRequestOptions
 
-from apiward_lab.defender import Defender
-from apiward_lab.defender.definition import Definition
-from apiward_lab.defender.ledger import Assessment
-from apiward_lab.estate import build
 from apiward_lab.lab import Lab
-from apiward_lab.rbac import AccessControl, built_in
-from apiward_lab.resourcegraph import Inventory, ResourceGraph, UserQuota
+from apiward_lab.resourcegraph import GraphLimits, UserQuota
 from tests.contract.openapi import Exchange, shared_dir, validate_exchange
 from tests.lab_credential import credential_of
-from tests.unit.lab_logs.direct import CALLER, START, Answer, Direct, StandingClock
-
-URL = "/providers/Microsoft.ResourceGraph/resources?api-version=2021-03-01"
-ENCRYPTED = "741b141d-8111-4d86-a4e0-f74b06270a74"
-DEFINITION = Definition(
-    key=ENCRYPTED,
-    display_name="API Management APIs should use only encrypted protocols",
-    policy_id="ee7495e7-3ba7-40b6-bfee-c29e22cc75d4",
-    description="Plain text can be read on its way.",
-    remediation="Offer HTTPS only.",
-    severity="High",
-    categories=("Networking",),
-)
-
-
-class Tenant:
-    """Resource Graph over the small estate and assessments of one's own; the caller reads the first subscription."""
-
-    def __init__(self, *, quota: UserQuota | None = None) -> None:
-        self.clock, self.estate = StandingClock(), build()
-        self.access = AccessControl(self.clock, propagation=timedelta(0))
-        self.subscriptions = [entry.subscription_id for entry in self.estate.subscriptions]
-        self.assessments: list[Assessment] = []
-        defender = Defender(self.estate, self.clock)
-        graph = ResourceGraph(
-            Inventory(
-                self.estate,
-                assessments=lambda: self.assessments,
-                pricings=defender.pricing_documents,
-                collections=defender.collection_documents,
-            ),
-            self.access,
-            self.clock,
-            subscriptions=self.subscriptions,
-            management_groups={"payments": self.subscriptions[1:2], "everything": self.subscriptions},
-            quota=quota or UserQuota(queries=1000),
-        )
-        self._direct = Direct(graph.routes)
-        self.grant("Reader", f"/subscriptions/{self.subscriptions[0]}")
-
-    def grant(self, role: str, scope: str) -> None:
-        """Give the caller a role, at once."""
-        self.access.assign(
-            role, scope=scope, role_id=built_in(role).role_id, principal_id=CALLER.object_id, by="", at_once=True
-        )
-
-    def assess(self, count: int, subscription: int = 0, code: str = "Unhealthy") -> None:
-        """Add assessments of APIs named api-00000 and on."""
-        group = f"/subscriptions/{self.subscriptions[subscription]}/resourceGroups/rg-Graph"
-        for number in range(count):
-            api = f"{group}/providers/Microsoft.ApiManagement/service/apim-Graph/apis/api-{number:05}"
-            self.assessments.append(Assessment(DEFINITION, api, code, {"first": "note"}, START, status_changed=START))
-
-    def send(self, query: Any, *, options: Any = None, **request: Any) -> Answer:
-        """One query, whatever comes of it; a body of bytes is decoded."""
-        answer = self._direct.send("POST", URL, {"query": query, "options": options, **request})
-        body = json.loads(answer.body) if isinstance(answer.body, bytes) else answer.body
-        return Answer(answer.status, body, answer.headers)
-
-    def query(self, query: str, *, options: Any = None, **request: Any) -> Any:
-        """The answer to a query that must succeed."""
-        answer = self.send(query, options=options, **request)
-        assert answer.status == 200, answer.body
-        return answer.body
-
-    def codes(self, query: str, *, options: Any = None, **request: Any) -> list[str]:
-        """The codes of a refusal: its own, then those of its details."""
-        answer = self.send(query, options=options, **request)
-        assert answer.status in {400, 403, 429}, answer.body
-        error = answer.body["error"]
-        return [error["code"], *(detail["code"] for detail in error["details"])]
-
-
-ASSESSMENTS = "securityresources | where type == 'microsoft.security/assessments'"
+from tests.unit.lab.graph_tenant import ASSESSMENTS, DEFINITION, ENCRYPTED, URL, Tenant, pages
+from tests.unit.lab_logs.direct import CALLER, START
 
 
 def test_an_assessment_has_the_casing_and_metadata_that_rest_does_not_give() -> None:
@@ -185,8 +108,9 @@ def test_scopes_restrict() -> None:
     ask = f"{ASSESSMENTS} | project subscriptionId"
     first, second = ({"subscriptionId": entry} for entry in tenant.subscriptions[:2])
     assert tenant.query(ask, subscriptions=tenant.subscriptions[:1])["data"] == [first]
-    assert tenant.query(ask, managementGroups=["Payments"])["data"] == [second]
-    assert tenant.query(ask, managementGroups=["everything"])["count"] == 2
+    assert tenant.query(ask, managementGroups=["MG-Contoso-Payments"])["data"] == [second]
+    for group in ("mg-contoso-production", tenant.estate.tenant_id):
+        assert tenant.query(ask, managementGroups=[group])["count"] == 2
 
 
 def test_scopes_of_which_the_caller_knows_none_are_denied() -> None:
@@ -194,16 +118,6 @@ def test_scopes_of_which_the_caller_knows_none_are_denied() -> None:
     denied = ["AccessDenied", "AccessDenied"]
     assert tenant.codes("resources", subscriptions=tenant.subscriptions[1:2]) == denied
     assert tenant.codes("resources", managementGroups=["nowhere"]) == denied
-
-
-def pages(tenant: Tenant, query: str, **options: Any) -> Iterator[Any]:
-    """Every page of a query, by its tokens."""
-    token: str | None = None
-    while True:
-        page = tenant.query(query, options={**options, "$skipToken": token})
-        yield page
-        if (token := page.get("$skipToken")) is None:
-            return
 
 
 def test_pages_of_a_query_with_id_hold_each_row_once() -> None:
@@ -275,9 +189,9 @@ def test_a_row_that_leaves_between_two_pages_shifts_the_rest() -> None:
     tenant.assess(4)
     query = f"{ASSESSMENTS} | project id"
     token = tenant.query(query, options={"$top": 2})["$skipToken"]
-    del tenant.assessments[0]
+    tenant.assessments = tenant.assessments[1:]
     rest = tenant.query(query, options={"$skipToken": token})
-    assert [row["id"] for row in rest["data"]] == [tenant.assessments[2].assessment_id.lower()]
+    assert [row["id"] for row in rest["data"]] == [tenant.assessments[-1].assessment_id.lower()]
     assert rest["totalRecords"] == 3
 
 
@@ -372,9 +286,10 @@ def test_names_that_do_not_exist_are_told(query: str, words: str) -> None:
         ({"options": {"$skip": -1}}, "$skip"),
         ({"options": {"resultFormat": "csv"}}, "resultFormat"),
         ({"subscriptions": ["no guid"]}, "no guid"),
+        ({"subscriptions": [CALLER.object_id] * 1001}, "1001"),
         ({"subscriptions": [CALLER.object_id], "managementGroups": ["g"]}, "same time"),
     ],
-    ids=["top 0", "top 1001", "top text", "skip", "format", "subscription", "both scopes"],
+    ids=["top 0", "top 1001", "top text", "skip", "format", "subscription", "many subscriptions", "both scopes"],
 )
 def test_a_wrong_request_is_told_what_is_wrong(request_body: dict[str, Any], words: str) -> None:
     answer = Tenant().send("resources", **request_body)
@@ -388,7 +303,7 @@ def test_a_request_needs_a_query(query: Any) -> None:
 
 
 def test_the_sixteenth_query_in_five_seconds_has_to_wait() -> None:
-    tenant = Tenant(quota=UserQuota())
+    tenant = Tenant(limits=GraphLimits())
     answers = [tenant.send("resources | count") for _ in range(15)]
     assert {answer.status for answer in answers} == {200}
     assert [answer.headers["x-ms-user-quota-remaining"] for answer in answers] == [str(14 - n) for n in range(15)]
@@ -402,7 +317,7 @@ def test_the_sixteenth_query_in_five_seconds_has_to_wait() -> None:
 
 
 def test_queries_of_two_users_count_apart() -> None:
-    quota = UserQuota(queries=1)
+    quota = UserQuota(GraphLimits(queries=1))
     assert quota.take("a", START).remaining == 0
     assert quota.take("b", START).remaining == 0
     assert quota.take("a", START).remaining < 0

@@ -108,3 +108,22 @@ def test_types_are_the_newest_row_of_each_key(rows: Rows) -> None:
         "ApiRecommendationTypes() | project RecommendationKey, Description | order by RecommendationKey asc"
     )
     assert [(one["RecommendationKey"], one["Description"]) for one in found] == [(KEY, "0 days ago"), ("b", "b")]
+
+
+def test_a_row_that_came_days_late_is_no_newer_than_it_was_observed(rows: Rows) -> None:
+    """The service writes the time of arrival over its TimeGenerated."""
+    observed = (NOW - 4 * 24 * HOUR).isoformat()
+    late, newer = ({**row(ChangeType="Snapshot", Owner=owner), "RecordId": owner} for owner in ("late", "newer"))
+    rows.send(newer, observed=NOW - HOUR)
+    rows.send({**late, "ObservedAt": observed}, observed=NOW)
+    assert [found["Owner"] for found in rows.query(CURRENT)] == ["newer"]
+    [told] = rows.query("ApiRecommendationHistory() | where RecordId == 'late' | project TimeGenerated")
+    assert told["TimeGenerated"][:10] == observed[:10]
+
+
+def test_a_type_that_came_days_late_is_not_the_newest(rows: Rows) -> None:
+    kind = {"RecommendationKey": KEY}
+    rows.send({**kind, "RecordId": "newer", "Plan": "newer"}, table=TYPES, observed=NOW - HOUR)
+    late = {**kind, "RecordId": "late", "Plan": "late", "ObservedAt": (NOW - 4 * 24 * HOUR).isoformat()}
+    rows.send(late, table=TYPES, observed=NOW)
+    assert [found["Plan"] for found in rows.query("ApiRecommendationTypes()")] == ["newer"]

@@ -131,3 +131,18 @@ def test_health_has_a_record_once(rows: Rows) -> None:
         ("r/a", "/subscriptions/a", 3),
         ("r/b", "/subscriptions/b", 3),
     ]
+
+
+@pytest.mark.parametrize(
+    ("table", "latest"),
+    [
+        (INVENTORY, "ApiInventoryCurrent() | project RecordId"),
+        (HEALTH, "ApiConnectorHealth() | summarize arg_max(TimeGenerated, RecordId) by Scope"),
+    ],
+)
+def test_a_row_that_came_days_late_is_not_the_newest(rows: Rows, table: str, latest: str) -> None:
+    of = {INVENTORY: {"ResourceId": API}, HEALTH: {"Scope": "/subscriptions/a"}}[table]
+    rows.send({**of, "RecordId": "newer"}, table=table, observed=NOW - HOUR)
+    late = {**of, "RecordId": "late", "ObservedAt": (NOW - 4 * 24 * HOUR).isoformat()}
+    rows.send(late, table=table, observed=NOW)
+    assert [found["RecordId"] for found in rows.query(latest)] == ["newer"]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from apiward_lab.defender.definition import Definition, Verdict
+from apiward_lab.defender.definition import Definition, Producer, Verdict
 from apiward_lab.estate import Estate
 
 
@@ -19,6 +19,7 @@ class ManagementPorts:
         severity="Medium",
         categories=("Networking",),
         threats=("accountBreach",),
+        producer=Producer.DEFENDER,
     )
 
     def verdicts(self, estate: Estate, _now: datetime) -> Iterator[Verdict]:

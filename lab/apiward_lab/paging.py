@@ -1,4 +1,4 @@
-"""Pages of Microsoft.Security lists: a link with an opaque skip token until the last."""
+"""Pages of ARM lists: a link with an opaque skip token until the last."""
 
 import base64
 import binascii
@@ -22,8 +22,9 @@ def page(call: Call, rows: Sequence[Row], body: Callable[[Row], Json], *, size: 
 
 
 def _next_link(call: Call, offset: int) -> str:
+    """The call itself, filter included, with the token of the next page."""
     token = base64.urlsafe_b64encode(str(offset).encode()).decode()
-    query = urlencode({"api-version": call.query.get("api-version", ""), "$skipToken": token}, safe="$")
+    query = urlencode({**call.query, "$skipToken": token}, safe="$")
     return f"{call.base_url}{call.path}?{query}"
 
 

@@ -1,0 +1,244 @@
+"""A state rebuilt from the workspace goes on where the lost one was. The lab's KQL engine stands for the workspace."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from apiward.local_kql import LocalKql
+from apiward_connector.ledger import Ledger
+from apiward_connector.rebuild import Rebuilder, Rebuilt
+from apiward_connector.state import ScopeState
+from apiward_connector.state_store import StateStore
+from apiward_core.clock import parse_timestamp
+from apiward_core.errors import ConfigurationError, ConflictError
+from apiward_core.folder_objects import FolderObjects
+from apiward_core.kql_engine import Arrival
+from apiward_core.logs import Row, TimeSpan
+from apiward_core.tables import all_tables
+from apiward_rules.functions import function_schemas
+from tests.unit.connector.samples import (
+    SCOPE,
+    SERVICE,
+    SUBSCRIPTION,
+    Estate,
+    MemorySink,
+    SetClock,
+    assessment,
+    connector,
+    states_in,
+)
+
+NAME = f"{SCOPE[1:]}/state"
+_TIMES = {"TimeGenerated", "FirstSeen", "FirstEvaluated", "StateChanged", "Watermark"}
+REMEMBERED = (
+    *("revision", "first_seen", "first_evaluated", "state_changed", "row_day", "flags"),
+    *("state", "previous_state", "previous_severity", "risk_level", "location"),
+)
+
+
+class Workspace(MemorySink):
+    """A sink whose rows can be queried as the Log Analytics query API gives them."""
+
+    def __init__(self, clock: SetClock) -> None:
+        super().__init__()
+        self._clock = clock
+        self._engine = LocalKql(all_tables(), function_schemas())
+
+    def query(self, kql: str, *, timespan: TimeSpan) -> list[Row]:
+        assert isinstance(timespan, timedelta)
+        tables = sorted({table for table, _ in self.sent})
+        arrivals = [Arrival(table, self.rows(table), self._clock.moment) for table in tables]
+        rows = self._engine.query(kql, arrivals, now=self._clock.moment + timedelta(minutes=1), period=timespan)
+        return [{name: _value(name, value) for name, value in row.items()} for row in rows]
+
+
+def _value(name: str, value: Any) -> Any:
+    return parse_timestamp(value) if name in _TIMES and isinstance(value, str) else value
+
+
+class World:
+    """A scope that is read again and again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clock = SetClock()
+        self.workspace = Workspace(self.clock)
+        self.states = states_in(folder, self.clock)
+
+    def run(self, *estates: Sequence[Any], hours: int = 7) -> None:
+        for estate in estates:
+            self.clock.moment += timedelta(hours=hours)
+            source = Estate({SUBSCRIPTION: [list(estate)]})
+            assert connector(self.folder, source, self.workspace, self.clock).run([SUBSCRIPTION]).exit_code == 0
+
+    def lose(self) -> None:
+        FolderObjects(self.folder).delete(NAME)
+
+    def rebuild(self) -> Rebuilt:
+        return Rebuilder(logs=self.workspace, states=self.states).rebuild(SUBSCRIPTION)
+
+    def known(self) -> dict[str, dict[str, Any]]:
+        """What the state says of each finding."""
+        ledger = self.states.load(SCOPE)[0].ledger
+        return {gone.resource_id + gone.kind.key: _entry(ledger, at, gone) for at, gone in _all(ledger)}
+
+
+def _all(ledger: Ledger) -> list[tuple[int, Any]]:
+    return list(enumerate(ledger.gone(range(len(ledger)))))
+
+
+def _entry(ledger: Ledger, at: int, gone: Any) -> dict[str, Any]:
+    words = ("state", "previous_state", "previous_severity", "risk_level", "location")
+    values = {name: ledger.word_at(name, at) if name in words else ledger[name][at].item() for name in REMEMBERED}
+    return {**values, "id": ledger.ids_at(np.array([at])).hex(), "gone": gone}
+
+
+A, B, HEALTHY = (
+    assessment(
+        f"{SERVICE}/apis/a", statusChangeDate="2026-11-01T00:00:00Z", firstEvaluationDate="2026-10-01T00:00:00Z"
+    ),
+    assessment(f"{SERVICE}/apis/b"),
+    assessment(f"{SERVICE}/apis/a", code="Healthy"),
+)
+
+
+def test_what_comes_back_is_what_was_lost(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.run([A, B], [HEALTHY, B], [A], [A], [HEALTHY])
+    before = world.known()
+    world.lose()
+    rebuilt = world.rebuild()
+    assert world.known() == before
+    assert (rebuilt.findings, rebuilt.removed, rebuilt.kept_aside) == (2, 1, "")
+    assert rebuilt.watermark == world.states.load(SCOPE)[0].watermark != ""
+
+
+statements = st.builds(
+    lambda api, code: assessment(f"{SERVICE}/apis/{api}", code=code),
+    st.sampled_from("ab"),
+    st.sampled_from(("Unhealthy", "Healthy", "NotApplicable")),
+)
+estates = st.lists(statements, max_size=2, unique_by=lambda raw: raw["id"])
+
+
+@settings(max_examples=8, deadline=None)
+@given(before=st.lists(estates, min_size=1, max_size=6), after=estates)
+def test_the_next_pass_tells_the_same_as_if_nothing_had_been_lost(before: list[list[Any]], after: list[Any]) -> None:
+    with TemporaryDirectory() as one, TemporaryDirectory() as other:
+        calm, lossy = World(Path(one)), World(Path(other))
+        for world in (calm, lossy):
+            world.run([B], *before)
+        lossy.lose()
+        lossy.rebuild()
+        told = []
+        for world in (calm, lossy):
+            number = len(world.workspace.sent)
+            world.run(after, after)
+            rows = [row for _, row in world.workspace.sent[number:] if row.get("FindingId")]
+            told.append([{**row, "RunId": ""} for row in sorted(rows, key=lambda row: str(row["RecordId"]))])
+        absent = {row["FindingId"] for row in told[0] if row["ChangeType"] == "Removed"}
+        # what was absent once before is absent for the first time to a state that does not know of it
+        assert [row for row in told[1] if row["FindingId"] not in absent] == [
+            row for row in told[0] if row["FindingId"] not in absent
+        ]
+
+
+def test_a_state_that_cannot_be_used_is_kept_aside(tmp_path: Path) -> None:
+    world, objects = World(tmp_path), FolderObjects(tmp_path)
+    world.run([A])
+    objects.put(NAME, b"damaged")
+    rebuilt = world.rebuild()
+    kept = objects.read(rebuilt.kept_aside)
+    assert kept
+    assert kept.data == b"damaged"
+    world.run([A])
+    assert len([row for _, row in world.workspace.sent if row.get("ChangeType") == "New"]) == 1
+
+
+def test_a_good_state_is_not_replaced(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.run([A])
+    with pytest.raises(ConfigurationError, match="is good"):
+        world.rebuild()
+
+
+def test_nothing_is_made_of_a_workspace_that_knows_no_finding(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    with pytest.raises(ConfigurationError, match="no finding"):
+        world.rebuild()
+    assert FolderObjects(tmp_path).read(NAME) is None
+
+
+def test_a_scope_that_is_being_read_is_not_rebuilt(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    with world.states.lease(SCOPE), pytest.raises(ConflictError):
+        world.rebuild()
+
+
+class Large(Workspace):
+    """A workspace that says it has a million findings, and keeps what it is asked."""
+
+    def __init__(self, clock: SetClock) -> None:
+        super().__init__(clock)
+        self.asked: list[str] = []
+
+    def query(self, kql: str, *, timespan: TimeSpan) -> list[Row]:
+        self.asked.append(kql)
+        return [{"Findings": 1_000_000}] if "dcount" in kql else super().query(kql, timespan=timespan)
+
+
+def test_a_million_findings_come_in_as_many_answers_as_they_need(tmp_path: Path) -> None:
+    """Each query looks through 90 days, so that a hundred more of them would be hours."""
+    world = World(tmp_path)
+    world.workspace = large = Large(world.clock)
+    world.run([assessment(f"{SERVICE}/apis/{number}") for number in range(60)])
+    before = world.known()
+    world.lose()
+    assert world.rebuild().findings == 60
+    assert world.known() == before
+    asked = [kql for kql in large.asked if "FirstSeen" in kql]
+    assert len(asked) == 25
+    assert not [kql for kql in asked if "ApiRecommendationHistory" in kql], "it sorts every row of the workspace first"
+
+
+class Mortal(FolderObjects):
+    """A store whose process dies as soon as a state was taken away or replaced."""
+
+    def delete(self, name: str) -> None:
+        super().delete(name)
+        if name == NAME:
+            raise KeyboardInterrupt
+
+    def write(self, name: str, data: bytes, *, etag: str | None) -> str:
+        if name == NAME:
+            raise KeyboardInterrupt
+        return super().write(name, data, etag=etag)
+
+
+def test_a_rebuild_that_is_killed_leaves_no_empty_place_for_a_run_to_begin_anew(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.run([A])
+    FolderObjects(tmp_path).put(NAME, b"damaged")
+    with pytest.raises(KeyboardInterrupt):
+        Rebuilder(logs=world.workspace, states=StateStore(Mortal(tmp_path), clock=world.clock)).rebuild(SUBSCRIPTION)
+    kept = FolderObjects(tmp_path).read(NAME)
+    assert kept
+    assert kept.data == b"damaged"
+    world.rebuild()
+    world.run([A])
+    assert len([row for _, row in world.workspace.sent if row.get("ChangeType") == "New"]) == 1
+
+
+def test_a_state_in_which_nothing_was_ever_read_is_as_good_as_lost(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.run([A])
+    world.lose()
+    world.states.save(SCOPE, ScopeState(), None)
+    assert world.rebuild().findings == 1

@@ -1,0 +1,126 @@
+"""The transport of the clients gives what the SDK's own would, and is told by the environment where to go."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from azure.core.exceptions import IncompleteReadError
+from azure.core.pipeline.transport import HttpRequest as LegacyRequest
+from azure.core.pipeline.transport import RequestsTransport
+from azure.core.rest import HttpRequest
+
+from apiward_core.transport import make_transport
+
+LONG = os.urandom(3_000_000)
+ASK_TWICE = """
+from azure.core.rest import HttpRequest
+from apiward_core.transport import make_transport
+with make_transport() as transport:
+    for path in ("first", "second"):
+        request = HttpRequest("GET", f"http://arm.invalid/{path}", headers={"Authorization": "Bearer token"})
+        print(transport.send(request).content.decode())
+"""
+
+
+class Service(BaseHTTPRequestHandler):
+    """Answers by the last word of the path; what it does not know gets what it was asked."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        match self.path.rpartition("/")[2]:
+            case "long":
+                self._write(LONG)
+            case "packed":
+                self._write(gzip.compress(LONG), ("Content-Encoding", "gzip"))
+            case "chunked":
+                self._write(b"6\r\nin two\r\n6\r\n parts\r\n0\r\n\r\n", ("Transfer-Encoding", "chunked"))
+            case "broken":
+                self._write(b"part", ("Content-Length", "5"), ("Connection", "close"))
+            case "cookie":
+                self._write(b"", ("Set-Cookie", "affinity=1"))
+            case _:
+                self._write(json.dumps([self.path, *map(self.headers.get, ("Authorization", "Cookie"))]).encode())
+
+    def do_POST(self) -> None:
+        self._write(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def _write(self, body: bytes, *headers: tuple[str, str]) -> None:
+        self.send_response(200)
+        if not {"Content-Length", "Transfer-Encoding"} & {name for name, _ in headers}:
+            headers = (*headers, ("Content-Length", str(len(body))))
+        for name, value in headers:
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def transport() -> Iterator[RequestsTransport]:
+    with make_transport() as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("long", LONG), ("packed", LONG), ("chunked", b"in two parts")],
+)
+def test_an_answer_comes_whole(url: str, transport: RequestsTransport, path: str, body: bytes) -> None:
+    answer = transport.send(HttpRequest("GET", f"{url}/{path}"))
+    assert answer.content == body
+    assert transport.send(LegacyRequest("GET", f"{url}/{path}")).body() == body
+
+
+def test_an_answer_may_be_streamed(url: str, transport: RequestsTransport) -> None:
+    pieces = list(transport.send(HttpRequest("GET", f"{url}/long"), stream=True).iter_bytes())
+    assert b"".join(pieces) == LONG
+    assert len(pieces) > 1
+
+
+def test_an_answer_that_breaks_off_is_an_error_of_the_sdk(url: str, transport: RequestsTransport) -> None:
+    with pytest.raises(IncompleteReadError):
+        transport.send(HttpRequest("GET", f"{url}/broken"))
+
+
+def test_a_long_body_arrives(url: str, transport: RequestsTransport, tmp_path: Path) -> None:
+    (tmp_path / "body").write_bytes(LONG)
+    with (tmp_path / "body").open("rb") as body:
+        assert transport.send(HttpRequest("POST", url, content=body)).content == LONG
+
+
+def test_what_one_answer_left_is_not_sent_with_the_next_request(url: str, transport: RequestsTransport) -> None:
+    transport.send(HttpRequest("GET", f"{url}/cookie"))
+    assert json.loads(transport.send(HttpRequest("GET", f"{url}/asked")).content) == ["/asked", None, None]
+
+
+def test_requests_go_by_the_proxy_of_the_environment_with_no_other_password(url: str, tmp_path: Path) -> None:
+    (tmp_path / "netrc").write_text("machine arm.invalid login ann password secret\n", encoding="ascii")
+    variables = {"HTTP_PROXY": url, "http_proxy": url, "NO_PROXY": "", "no_proxy": "", "NETRC": str(tmp_path / "netrc")}
+    run = subprocess.run(
+        [sys.executable, "-c", ASK_TWICE], env={**os.environ, **variables}, capture_output=True, text=True, check=True
+    )
+    asked = [json.loads(line) for line in run.stdout.splitlines()]
+    assert asked == [
+        ["http://arm.invalid/first", "Bearer token", None],
+        ["http://arm.invalid/second", "Bearer token", None],
+    ]

@@ -82,6 +82,8 @@ class Normaliser:
 
     def _describe(self, kind: Kind, item: Assessment, first_evaluated: int, state_changed: int) -> Finding:
         properties, status = item.properties, item.properties.status
+        if not status.code or not status.code.strip():
+            raise RejectedDataError("It has no status.", remedy="Read it again later.")
         additional_data = _object(properties.additional_data)
         return self._describer.finding(
             kind,

@@ -74,7 +74,8 @@ def nested(depth: int) -> Any:
 
 
 def test_what_is_nested_too_deeply_is_named() -> None:
-    raw = {"name": KEY, "properties": {"resourceDetails": {"id": SERVICE}, "additionalData": nested(900)}}
+    details, status = {"id": SERVICE}, {"code": "Healthy"}
+    raw = {"name": KEY, "properties": {"resourceDetails": details, "status": status, "additionalData": nested(900)}}
     result = normaliser().finding(raw)
     assert isinstance(result, Unreadable)
     assert (result.what, "ecursion" in result.why) == (KEY, True)

@@ -242,8 +242,11 @@ def test_times_are_utc_with_microseconds_and_null_when_they_are_none(written: An
 
 
 def test_values_of_the_wrong_type_are_absorbed() -> None:
-    odd = with_properties(assessment(), status=["Unhealthy"], additionalData="text", risk=None, metadata=[])
-    assert (finding(odd).state, columns(odd)["AdditionalData"]) == ("", {"value": "text"})
+    status = {"code": "Unhealthy", "cause": ["Exempt"], "statusChangeDate": 7}
+    odd = with_properties(assessment(), status=status, additionalData="text", risk=None, metadata=[])
+    written = columns(odd)
+    assert (finding(odd).state, written["StateCause"], written["StateChanged"]) == ("Unhealthy", "", None)
+    assert written["AdditionalData"] == {"value": "text"}
 
 
 @pytest.mark.parametrize(
@@ -258,10 +261,23 @@ def test_values_of_the_wrong_type_are_absorbed() -> None:
         (assessment(f"{SERVICE}/apis/\ud800"), "surrogates not allowed"),
         (with_properties(assessment(), additionalData={"note": "\ud800"}), "surrogates not allowed"),
         (with_properties(assessment(), additionalData={"n": 2**70}), "64-bit"),
+        (with_properties(assessment(), status=["Unhealthy"]), "no status"),
+        (assessment(code=" "), "no status"),
         ("not an object", "which assessment"),
         ({"properties": {}}, "which assessment"),
     ],
-    ids=["no id", "malformed id", "no key", "broken id", "broken text", "huge number", "no object", "nothing"],
+    ids=[
+        "no id",
+        "malformed id",
+        "no key",
+        "broken id",
+        "broken text",
+        "huge number",
+        "odd status",
+        "blank status",
+        "no object",
+        "nothing",
+    ],
 )
 def test_what_may_be_about_apis_and_cannot_be_read_is_reported(item: Any, reason: str) -> None:
     result = normaliser().finding(item)

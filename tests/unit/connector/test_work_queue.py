@@ -186,7 +186,9 @@ def test_a_worker_reads_what_the_message_names_and_logs_a_line_for_each(caplog: 
 
 
 def test_a_failure_that_was_told_is_done() -> None:
-    Worker(run=Runs(one=Outcome.FAILED)).work(Message((ONE,)).text.encode(), attempt=1)
+    runs = Runs(one=Outcome.FAILED)
+    Worker(run=runs).work(Message((ONE,)).text.encode(), attempt=1)
+    assert runs.asked == [(ONE,)]
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
@@ -198,7 +200,9 @@ def test_a_failure_that_may_pass_is_tried_again(attempt: int) -> None:
 
 @pytest.mark.parametrize("attempt", [3, 4, None])
 def test_a_failure_that_does_not_pass_poisons_no_message(attempt: int | None) -> None:
-    Worker(run=Runs(one=Outcome.FAILED), again=failed).work(Message((ONE,)).text.encode(), attempt=attempt)
+    runs = Runs(one=Outcome.FAILED)
+    Worker(run=runs, again=failed).work(Message((ONE,)).text.encode(), attempt=attempt)
+    assert runs.asked == [(ONE,)]
 
 
 def test_what_is_not_understood_is_raised_and_nothing_is_read() -> None:
@@ -210,8 +214,9 @@ def test_what_is_not_understood_is_raised_and_nothing_is_read() -> None:
 
 def test_the_host_hands_a_message_out_more_often_than_a_failure_is_tried() -> None:
     queues = json.loads((ROOT / "connector" / "host.json").read_text())["extensions"]["queues"]
-    worker = Worker(run=Runs(one=Outcome.FAILED), again=failed)
-    worker.work(Message((ONE,)).text.encode(), attempt=queues["maxDequeueCount"] - 1)
+    runs = Runs(one=Outcome.FAILED)
+    Worker(run=runs, again=failed).work(Message((ONE,)).text.encode(), attempt=queues["maxDequeueCount"] - 1)
+    assert runs.asked == [(ONE,)]
 
 
 def test_the_requirements_name_the_wheel_of_this_version() -> None:

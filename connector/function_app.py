@@ -12,12 +12,14 @@ import azure.functions as func
 from apiward.wiring import open_app
 from apiward_connector.work_queue import QUEUE
 from apiward_core.settings import load_settings
+from apiward_core.turns import Turns
 
 HOURLY = "0 0 * * * *"
 STORAGE = "AzureWebJobsStorage"
 
 logging.getLogger("azure").setLevel(logging.WARNING)  # at INFO the SDKs log every request and answer
 app = func.FunctionApp()
+turns = Turns()  # the host hands several messages to one process at once
 
 
 # What is queued before one of the messages fails is queued again by the repeat, which does no harm.
@@ -34,7 +36,7 @@ def schedule(timer: func.TimerRequest, work: func.Out[List[str]]) -> None:  # no
 @app.queue_trigger(arg_name="message", queue_name=QUEUE, connection=STORAGE)
 def read(message: func.QueueMessage) -> None:
     """Read the subscriptions of one message."""
-    with open_app(load_settings()) as opened:
+    with open_app(load_settings(), turns=turns) as opened:
         opened.worker().work(message.get_body(), attempt=message.dequeue_count)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -41,6 +41,7 @@ from apiward_core.logs import WorkspaceLogs
 from apiward_core.objects import ObjectStore
 from apiward_core.replay import Replay
 from apiward_core.settings import Settings
+from apiward_core.turns import Turns
 from apiward_playbooks import comments
 from apiward_playbooks.api import Playbooks
 from apiward_playbooks.budget import SqliteBudget
@@ -63,11 +64,15 @@ from apiward_workbooks.reports import Reports
 
 @dataclass(frozen=True)
 class App:
-    """One identity's settings, clients and clock, from which each part is made."""
+    """One identity's settings, clients and clock, from which each part is made.
+
+    Its connectors take `turns`, which other Apps of the process may share.
+    """
 
     settings: Settings
     clients: AzureClients
     clock: Clock
+    turns: Turns = field(default_factory=Turns, kw_only=True)
 
     def connector(self, *, on_scope: Callable[[ScopeReport], None] = lambda _: None) -> Connector:
         """The connector for one run. `on_scope` hears of each subscription when it is done."""
@@ -96,6 +101,7 @@ class App:
             doubts=explainer.gaps_of,
             on_scope=on_scope,
             concurrency=self.settings.concurrency,
+            turns=self.turns,
         )
 
     def objects(self) -> ObjectStore:
@@ -274,7 +280,12 @@ def _soon(report: ScopeReport) -> bool:
 
 
 @contextmanager
-def open_app(settings: Settings, *, transport: HttpTransport[Any, Any] | None = None) -> Iterator[App]:
-    """An App whose clients are closed at the end. `transport` replaces the HTTP transport of its clients."""
+def open_app(
+    settings: Settings, *, transport: HttpTransport[Any, Any] | None = None, turns: Turns | None = None
+) -> Iterator[App]:
+    """An App whose clients are closed at the end.
+
+    `transport` replaces the HTTP transport of its clients, `turns` are what it shares with others of the process.
+    """
     with AzureClients(settings, transport=transport) as clients:
-        yield App(settings, clients, SystemClock(settings.offset))
+        yield App(settings, clients, SystemClock(settings.offset), turns=turns or Turns())

@@ -1,9 +1,10 @@
 """One assessment, in the members that apiward reads.
 
 However a page was decoded, `Normaliser` sees this: `sources.assessment_pages` makes it where a page is spelled as
-documented, which is fast, and `read` from whatever else JSON can be, member by member. So each rule stands once.
+documented, which is fast, and `read_all` from whatever else JSON can be, member by member. So each rule stands once.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import UNSET, Raw, Struct, UnsetType, field
@@ -47,12 +48,15 @@ class ResourceDetails(Struct, gc=False, frozen=True, forbid_unknown_fields=True,
     database_name: str | None = None
 
     @property
+    def resource_id(self) -> str | None:
+        """The id of the resource."""
+        return self.graph_id if self.id is UNSET else self.id
+
+    @property
     def ids(self) -> tuple[str | None, str | None]:
         """The id of the resource, and that by which Azure knows it when it is in another cloud."""
-        return (
-            self.graph_id if self.id is UNSET else self.id,
-            self.graph_azure_resource_id if self.azure_resource_id is UNSET else self.azure_resource_id,
-        )
+        azure = self.graph_azure_resource_id if self.azure_resource_id is UNSET else self.azure_resource_id
+        return self.resource_id, azure
 
 
 class Links(Struct, gc=False, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -119,10 +123,12 @@ Assessment = ListedAssessment | GraphAssessment
 _DECODED = (ListedAssessment, GraphAssessment)
 
 
-def read(raw: Any) -> Assessment:
-    """The assessment in any JSON value, whatever the case of its members; texts are "" where there are none."""
-    if isinstance(raw, _DECODED):
-        return raw
+def read_all(page: Iterable[Any]) -> list[Assessment]:
+    """The assessments in any JSON values, whatever the case of their members; texts are "" where there are none."""
+    return [raw if type(raw) in _DECODED else _read(raw) for raw in page]
+
+
+def _read(raw: Any) -> Assessment:
     item_id, name, location, properties = _ITEM.of(raw)
     display_name, details, status, additional_data, risk, metadata = _PROPERTIES.of(properties)
     return ListedAssessment(

@@ -1,34 +1,39 @@
-"""What a finding says, as the columns of its row."""
+"""What findings say, as the columns of their rows."""
 
-import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Protocol
 from urllib.parse import quote
 
+import numpy as np
 import orjson
-from msgspec import Struct
 from msgspec.structs import astuple
 
 from apiward_connector.finding import (
     HEALTHY,
     NOT_APPLICABLE,
     UNHEALTHY,
-    Finding,
+    Findings,
     Kind,
-    content_digest,
-    finding_id,
+    Located,
+    Part,
+    Statement,
+    content_digests,
+    distinct,
+    finding_ids,
     owner_of_findings,
 )
 from apiward_connector.memo import Memo, length_of_all
+from apiward_connector.moments import Moments
 from apiward_connector.place import Place, Site
 from apiward_connector.sources.metadata import AssessmentMetadata
 
 _REMEMBERED = 1024
 _DIGEST = 16
+_TIMES = 16  # bytes of two moments
+_PLACE = b'"OperationName":%b,"ResourceId":%b,"ResourceName":%b,%b'
 _STATES = {state.lower(): state for state in (HEALTHY, UNHEALTHY, NOT_APPLICABLE)}
-_times = struct.Struct(">qq").pack
 
 
 class Exposure(Protocol):
@@ -71,6 +76,10 @@ class References(Protocol):
         """What the inventory says of the operation, else of the API, at `place`."""
         ...
 
+    def concerns(self, key: str) -> bool:
+        """Whether governance or an exemption of any assessment with this key is known."""
+        ...
+
     def governance(self, resource_id: str, key: str) -> Governance:
         """The governance of the assessment of a resource."""
         ...
@@ -84,43 +93,8 @@ class References(Protocol):
         ...
 
 
-class Part(Struct, frozen=True, gc=False):
-    """Members that the rows of many findings share; `digest` is of those that make a finding Changed."""
-
-    columns: bytes
-    digest: bytes
-
-
-class Standing(Struct, frozen=True, gc=False):
-    """What a source says of one assessment and of many others alike; "" where it is silent."""
-
-    state: str
-    risk_level: str
-    location: str
-    part: Part
-
-
-class _Located(Struct, frozen=True, gc=False):
-    """What the findings at one place share."""
-
-    place: Place
-    owner: bytes
-    exposure: Exposure
-    site: Part
-    columns: bytes
-
-
-class _Joined(Struct, frozen=True, gc=False):
-    """What else was known of a finding, and how its row says so."""
-
-    exposure: Exposure
-    governance: Governance
-    exempt_until: str
-    part: Part
-
-
 class Describer:
-    """Joins what is known of a finding.
+    """Joins what is known of findings.
 
     Most of a row stands in many others alike: such parts are written once, and so is their digest, which stands for
     them in that of the finding. `portal` is the address of the cloud's portal, without a trailing slash.
@@ -133,71 +107,78 @@ class Describer:
         self._page = f"{portal}/#blade/Microsoft_Azure_Security/RecommendationsBlade/assessmentKey"
         self._kinds = Memo(self._kind_part, size=_REMEMBERED, weigh=_length_of_names)
         self._sites = Memo(self._site_part, size=_REMEMBERED, weigh=_length_of_site)
-        self._here: _Located | None = None
-        self._joined: _Joined | None = None
-        self._standings = Memo(_standing, size=_REMEMBERED, weigh=length_of_all)
+        self._latest: tuple[Site, Exposure, Part] | None = None
 
-    def standing(self, code: str, cause: str, description: str, location: str, risk_level: str) -> Standing:
-        """What a source says, as a row has it. Raises UnicodeEncodeError for what is no text."""
-        return self._standings[code, cause, description, location, risk_level]
-
-    def finding(
-        self,
-        kind: Kind,
-        place: Place,
-        standing: Standing,
-        first_evaluated: int,
-        state_changed: int,
-        additional_data: Mapping[str, Any],
-    ) -> Finding:
-        """The finding of `kind` at `place`; for times see `moments`.
-
-        Raises UnicodeEncodeError and orjson.JSONEncodeError for what can be written neither as UTF-8 nor as JSON.
-        """
-        here = self._here if self._here and self._here.place is place else self._locate(place)
-        shared, joined, part = self._kinds[kind], self._known(kind, here), standing.part
-        data = orjson.dumps(additional_data, option=orjson.OPT_SORT_KEYS)
-        times = _times(first_evaluated, state_changed)
-        return Finding(
-            finding_id(here.owner, kind.key),
-            kind,
-            place,
-            standing.state,
-            standing.risk_level,
-            first_evaluated,
-            state_changed,
-            standing.location,
-            content_digest(b"".join((shared.digest, here.site.digest, joined.digest, part.digest, times, data))),
-            (shared.columns, here.site.columns, here.columns, joined.columns, part.columns),
-            data,
-        )
-
-    def _locate(self, place: Place) -> _Located:
-        """What is known of a place; of several findings of one resource most come one after another."""
+    def statement(
+        self, kind: Kind, *, code: str, cause: str, description: str, location: str, risk_level: str
+    ) -> Statement:
+        """What a source says of an assessment; raises UnicodeEncodeError for what is no text."""
+        state, location = _STATES.get(code.lower(), code), location.lower()
         columns = {
-            "OperationName": place.operation,
-            "ResourceId": place.resource_id,
-            "ResourceName": place.resource_name,
+            "State": state,
+            "StateCause": cause,
+            "StateDescription": description,
+            "Location": location,
+            "Exempt": cause.lower() == "exempt",
         }
-        self._here = _Located(
-            place,
-            owner_of_findings(tenant_id=self._tenant, resource_id=place.resource_id),
-            self._reference.exposure(place),
-            self._sites[place.site],
-            _members(columns),
-        )
-        return self._here
+        part = _together(self._kinds[kind], _part(columns, passing={"RiskLevel": risk_level}))
+        return Statement(kind, state, risk_level, location, part.columns, part.digest)
 
-    def _known(self, kind: Kind, here: _Located) -> Part:
-        reference, latest, resource_id = self._reference, self._joined, here.place.resource_id
-        governance = reference.governance(resource_id, kind.key)
-        exempt_until = reference.exempt_until(resource_id, kind.key)
-        if latest and (
-            here.exposure is latest.exposure and governance is latest.governance and exempt_until == latest.exempt_until
-        ):
-            return latest.part  # as after most findings: of most nothing is known
-        part = _joined_part(here.exposure, governance, exempt_until)
-        self._joined = _Joined(here.exposure, governance, exempt_until, part)
+    def locate(self, place: Place) -> Located:
+        """What is known of a place; raises UnicodeEncodeError for what is no text."""
+        around = self._around(place)
+        own = (place.operation, place.resource_id, place.resource_name)
+        owner = owner_of_findings(tenant_id=self._tenant, resource_id=place.resource_id)
+        return Located(place, owner, _PLACE % (*map(orjson.dumps, own), around.columns), around.digest)
+
+    def findings(
+        self,
+        statements: Sequence[Statement],
+        located: Sequence[Located],
+        times: tuple[Moments, Moments],
+        additional_data: Sequence[bytes],
+    ) -> Findings:
+        """Findings by their columns; `times` are those of the first evaluation and of the latest change."""
+        keys = {id(each): each.kind.key.encode() for each in distinct(statements)}
+        governed = self._govern(statements, located)
+        both = np.stack(times, axis=1).astype(">i8").tobytes()
+        contents = [
+            b"".join((statement.digest, here.digest, known.digest, both[at : at + _TIMES], data))
+            for statement, here, known, at, data in zip(
+                statements, located, governed, range(0, len(both), _TIMES), additional_data, strict=True
+            )
+        ]
+        return Findings(
+            finding_ids([here.owner for here in located], [keys[id(each)] for each in statements]),
+            statements,
+            located,
+            *times,
+            content_digests(contents),
+            governed,
+            additional_data,
+        )
+
+    def _govern(self, statements: Sequence[Statement], located: Sequence[Located]) -> list[Part]:
+        known = {id(each) for each in distinct(statements) if self._reference.concerns(each.kind.key)}
+        if not known:
+            return [_UNGOVERNED] * len(statements)
+        return [
+            self._governance(statement.kind.key, here.place.resource_id) if id(statement) in known else _UNGOVERNED
+            for statement, here in zip(statements, located, strict=True)
+        ]
+
+    def _governance(self, key: str, resource_id: str) -> Part:
+        governance = self._reference.governance(resource_id, key)
+        exempt_until = self._reference.exempt_until(resource_id, key)
+        return _governed(governance.owner, governance.due, governance.grace_period, exempt_until)
+
+    def _around(self, place: Place) -> Part:
+        """What is known of a place besides itself; for most places it is what was known of the one before."""
+        site, exposure, latest = place.site, self._reference.exposure(place), self._latest
+        if latest and latest[0] is site and latest[1] is exposure:
+            return latest[2]
+        part = _together(self._sites[site], _exposed(exposure))
+        self._latest = site, exposure, part
         return part
 
     def _kind_part(self, kind: Kind) -> Part:
@@ -227,32 +208,26 @@ class Describer:
         )
 
 
-def _joined_part(exposure: Exposure, governance: Governance, exempt_until: str) -> Part:
+def _exposed(exposure: Exposure) -> Part:
     columns = {
         "HttpMethod": exposure.http_method,
         "UrlTemplate": exposure.url_template,
         "IsExternal": exposure.is_external,
         "IsAuthenticated": exposure.is_authenticated,
         "HasSensitiveData": exposure.has_sensitive_data,
-        "Owner": governance.owner,
-        "DueDate": governance.due or None,
-        "GracePeriod": governance.grace_period,
-        "ExemptUntil": exempt_until or None,
     }
     return _part(columns, passing={"LastTraffic": exposure.last_traffic or None})
 
 
-def _standing(said: tuple[str, ...]) -> Standing:
-    code, cause, description, location, risk_level = map(str.strip, said)
-    state, location = _STATES.get(code.lower(), code), location.lower()
-    columns = {
-        "State": state,
-        "StateCause": cause,
-        "StateDescription": description,
-        "Location": location,
-        "Exempt": cause.lower() == "exempt",
-    }
-    return Standing(state, risk_level, location, _part(columns, passing={"RiskLevel": risk_level}))
+def _governed(owner: str, due: str, grace_period: bool | None, exempt_until: str) -> Part:
+    return _part(
+        {"Owner": owner, "DueDate": due or None, "GracePeriod": grace_period, "ExemptUntil": exempt_until or None}
+    )
+
+
+def _together(*parts: Part) -> Part:
+    """Several parts as one."""
+    return Part(b",".join(part.columns for part in parts), b"".join(part.digest for part in parts))
 
 
 def _part(columns: Mapping[str, Any], *, passing: Mapping[str, Any] = MappingProxyType({})) -> Part:
@@ -271,3 +246,6 @@ def _length_of_site(site: Site) -> int:
 
 def _length_of_names(kind: Kind) -> int:
     return length_of_all((kind.key, kind.name, kind.category, kind.severity))
+
+
+_UNGOVERNED = _governed("", "", None, "")

@@ -11,7 +11,7 @@ The order of pages, and what is repeated in them, does not matter: of two statem
 StateChanged counts, of two with the same one that of the higher digest.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -19,9 +19,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from apiward_connector.finding import HEALTHY, NOT_APPLICABLE, UNHEALTHY, Finding, Gone
-from apiward_connector.id_index import ABSENT
-from apiward_connector.ledger import REMOVED, SETTLED, UNKNOWN_DIGEST, halves
+from apiward_connector.finding import HEALTHY, NOT_APPLICABLE, UNHEALTHY, Finding, Findings, Gone
+from apiward_connector.id_index import ABSENT, Positions
+from apiward_connector.ledger import REMOVED, SETTLED, UNKNOWN_DIGEST
 from apiward_connector.moments import day_of, moment_of
 from apiward_connector.rows import Changes
 from apiward_connector.state import ChangeType, ScopeState
@@ -30,24 +30,24 @@ from apiward_core.clock import timestamp
 
 @dataclass(slots=True)
 class _Verdicts:
-    """What changed of the findings at some positions: three lists, a place for each."""
+    """What changed of some findings, which are at `indices` of their page: three lists, a place for each."""
 
     types: list[ChangeType] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    indices: list[int] = field(default_factory=list)
 
-    def add(self, change: ChangeType, positions: Sequence[int], findings: Sequence[Finding]) -> None:
+    def add(self, change: ChangeType, positions: Sequence[int], indices: Sequence[int]) -> None:
         """One change of several findings."""
-        self.types += [change] * len(findings)
+        self.types += [change] * len(indices)
         self.positions += positions
-        self.findings += findings
+        self.indices += indices
 
 
 class Told(NamedTuple):
     """Rows to write: what changed, and the findings as they are now."""
 
     changes: Changes
-    findings: Sequence[Finding]
+    findings: Findings
 
 
 _OVER = {HEALTHY, NOT_APPLICABLE}
@@ -75,14 +75,17 @@ class Pass:
         self._first = ChangeType.SNAPSHOT if baseline and not state.watermark else ChangeType.NEW
         self._superseded: list[str] = []
 
-    def take(self, page: Iterable[Finding], *, now: datetime) -> Told:
+    def take(self, page: Findings, *, now: datetime) -> Told:
         """The rows that a page makes, observed `now`."""
         findings, verdicts = _once_each(page), _Verdicts()
-        positions = self._ledger.find(*halves(finding.id for finding in findings))
-        there = positions != ABSENT
-        self._take_new(_pick(findings, ~there), now, verdicts)
-        self._take_known(_pick(findings, there), positions[there], day_of(now), verdicts)
-        return self._tell(verdicts)
+        positions = self._ledger.find(findings.ids)
+        is_known = positions != ABSENT
+        if not is_known.all():
+            self._take_new(findings, np.flatnonzero(~is_known), now, verdicts)
+        if is_known.any():
+            known = np.flatnonzero(is_known)
+            self._take_known(findings, known, positions[known], day_of(now), verdicts)
+        return Told(self._changes(verdicts.types, verdicts.positions), findings.pick(verdicts.indices))
 
     def miss(self, look_into: Callable[[Gone], Finding | None], *, now: datetime) -> Iterator[Told]:
         """The Removed rows, after all pages of a whole pass. Call it for no other.
@@ -96,8 +99,9 @@ class Pass:
         due = absent[ledger["missed"][absent] == _PASSES_UNTIL_REMOVED].tolist()
         for position, gone in zip(due, ledger.gone(due), strict=True):
             if (finding := look_into(gone)) is not None:
-                self._revise(position, finding, flags=SETTLED | REMOVED, day=day_of(now))
-                yield self._tell(_Verdicts([ChangeType.REMOVED], [position], [finding]))
+                findings = Findings.of([finding])
+                self._revise(position, findings, flags=SETTLED | REMOVED, day=day_of(now))
+                yield Told(self._changes([ChangeType.REMOVED], [position]), findings)
 
     def end(self, *, whole: bool, now: datetime, outbox: str) -> None:
         """Complete the state. `whole` says whether everything was read, `outbox` names where the rows of it are."""
@@ -108,64 +112,67 @@ class Pass:
             self._state.watermark = self._state.observed
         self._state.outbox, self._state.superseded = outbox, tuple(sorted(self._superseded))
 
-    def _take_new(self, findings: list[Finding], now: datetime, verdicts: _Verdicts) -> None:
-        start = self._ledger.append(findings, first_seen=moment_of(now), day=day_of(now))
+    def _take_new(self, page: Findings, indices: Positions, now: datetime, verdicts: _Verdicts) -> None:
+        start = self._ledger.append(page.pick(indices.tolist()), first_seen=moment_of(now), day=day_of(now))
         self._ledger["flags"][start:] = _SEEN | _TOLD
-        verdicts.add(self._first, range(start, start + len(findings)), findings)
+        verdicts.add(self._first, range(start, start + len(indices)), indices.tolist())
 
-    def _take_known(self, findings: list[Finding], positions: NDArray[np.int64], day: int, verdicts: _Verdicts) -> None:
+    def _take_known(
+        self, page: Findings, indices: Positions, positions: Positions, day: int, verdicts: _Verdicts
+    ) -> None:
         ledger = self._ledger
         again = (ledger["flags"][positions] & _SEEN) != 0
-        for finding, position in zip(_pick(findings, again), positions[again].tolist(), strict=True):
-            self._correct(position, finding, day, verdicts)
-        findings, positions = _pick(findings, ~again), positions[~again]
-        self._recall(findings, positions)
-        same = self._is_same(findings, positions)
+        for index, position in zip(indices[again].tolist(), positions[again].tolist(), strict=True):
+            self._correct(page, index, position, day, verdicts)
+        indices, positions = indices[~again], positions[~again]
+        self._recall(page, indices, positions)
+        same = self._is_same(page, indices, positions)
         ledger["flags"][positions] |= _SEEN
         ledger["missed"][positions] = 0
-        for finding, position in zip(_pick(findings, ~same), positions[~same].tolist(), strict=True):
-            verdicts.add(self._change(position, finding, day), [position], [finding])
+        for index, position in zip(indices[~same].tolist(), positions[~same].tolist(), strict=True):
+            verdicts.add(self._change(position, page.pick([index]), day), [position], [index])
         due = same & (ledger["row_day"][positions] != day)
         ledger["row_day"][positions[due]] = day
         ledger["flags"][positions[due]] |= _TOLD
-        verdicts.add(ChangeType.SNAPSHOT, positions[due].tolist(), _pick(findings, due))
+        verdicts.add(ChangeType.SNAPSHOT, positions[due].tolist(), indices[due].tolist())
 
-    def _recall(self, findings: Sequence[Finding], positions: NDArray[np.int64]) -> None:
+    def _recall(self, page: Findings, indices: Positions, positions: Positions) -> None:
         """Take the content of findings as known whose state was rebuilt, where what was rebuilt agrees."""
         ledger = self._ledger
         for i in np.flatnonzero(ledger["digest"][positions] == UNKNOWN_DIGEST).tolist():
-            position, finding = int(positions[i]), findings[i]
+            position, finding = int(positions[i]), page.pick(indices[i : i + 1].tolist())
+            [statement] = finding.statements
             known = (ledger.word_at("state", position), ledger.kind_at(position).severity)
-            if known == (finding.state, finding.kind.severity):
-                ledger.describe(positions[i : i + 1], [finding])
-                ledger["digest"][position] = finding.digest
+            if known == (statement.state, statement.kind.severity):
+                ledger.describe(positions[i : i + 1], finding)
+                ledger["digest"][position] = finding.digests[0]
 
-    def _is_same(self, findings: Sequence[Finding], positions: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _is_same(self, page: Findings, indices: Positions, positions: Positions) -> NDArray[np.bool_]:
         """Whether nothing changed. A risk level that the source does not give is no change."""
-        ledger, number = self._ledger, self._ledger.words.number
-        digests = np.fromiter((finding.digest for finding in findings), np.uint64, len(findings))
-        risks = np.fromiter((number(finding.risk_level) for finding in findings), np.uint16, len(findings))
-        same_risk = (risks == number("")) | (risks == ledger["risk_level"][positions])
+        ledger = self._ledger
+        risks = ledger.risks_of(page.statements)[indices]
+        same_risk = (risks == ledger.words.number("")) | (risks == ledger["risk_level"][positions])
         is_there = (ledger["flags"][positions] & REMOVED) == 0
-        same: NDArray[np.bool_] = (ledger["digest"][positions] == digests) & same_risk & is_there
+        same: NDArray[np.bool_] = (ledger["digest"][positions] == page.digests[indices]) & same_risk & is_there
         return same
 
-    def _correct(self, position: int, finding: Finding, day: int, verdicts: _Verdicts) -> None:
+    def _correct(self, page: Findings, index: int, position: int, day: int, verdicts: _Verdicts) -> None:
         """Another statement about a finding of this pass: it counts when it is the later one."""
         ledger = self._ledger
+        said = (int(page.state_changed[index]), int(page.digests[index]))
         known = (int(ledger["state_changed"][position]), int(ledger["digest"][position]))
-        if finding.digest == known[-1] or (finding.state_changed, finding.digest) < known:
+        if said[-1] == known[-1] or said < known:
             return
         if ledger["flags"][position] & _TOLD:
             self._superseded += self._changes([self._told_type(position)], [position]).record_ids()
-        ledger.describe(np.array([position]), [finding])
+        ledger.describe(np.array([position]), page.pick([index]))
         if position >= self._known:
-            ledger["digest"][position] = finding.digest
-            verdicts.add(self._first, [position], [finding])
+            ledger["digest"][position] = said[-1]
+            verdicts.add(self._first, [position], [index])
             return
         for name, column in self._before.items():
             ledger[name][position] = column[position]
-        self._take_known([finding], np.array([position]), day, verdicts)
+        self._take_known(page, np.array([index]), np.array([position]), day, verdicts)
 
     def _told_type(self, position: int) -> ChangeType:
         """Snapshot, or something else: all else is one to the identity of a row."""
@@ -174,10 +181,10 @@ class Pass:
         is_same = self._ledger["revision"][position] == self._before["revision"][position]
         return ChangeType.SNAPSHOT if is_same else ChangeType.CHANGED
 
-    def _change(self, position: int, finding: Finding, day: int) -> ChangeType:
-        flags = int(self._ledger["flags"][position])
-        change = self._type(self._ledger.word_at("state", position), finding.state, flags)
-        stays_settled = finding.state != UNHEALTHY and bool(flags & SETTLED)
+    def _change(self, position: int, finding: Findings, day: int) -> ChangeType:
+        flags, state = int(self._ledger["flags"][position]), finding.statements[0].state
+        change = self._type(self._ledger.word_at("state", position), state, flags)
+        stays_settled = state != UNHEALTHY and bool(flags & SETTLED)
         settled = SETTLED if stays_settled or change is ChangeType.RESOLVED else 0
         self._revise(position, finding, flags=settled | _SEEN, day=day)
         return change
@@ -190,21 +197,18 @@ class Pass:
             return ChangeType.RESOLVED
         return ChangeType.CHANGED
 
-    def _revise(self, position: int, finding: Finding, *, flags: int, day: int) -> None:
+    def _revise(self, position: int, finding: Findings, *, flags: int, day: int) -> None:
         ledger = self._ledger
         ledger["previous_state"][position] = ledger["state"][position]
         ledger["previous_severity"][position] = ledger.words.number(ledger.kind_at(position).severity)
         risk = ledger["risk_level"][position]
-        ledger.describe(np.array([position]), [finding])
-        if not finding.risk_level:
+        ledger.describe(np.array([position]), finding)
+        if not finding.statements[0].risk_level:
             ledger["risk_level"][position] = risk
-        ledger["digest"][position] = finding.digest
+        ledger["digest"][position] = finding.digests[0]
         ledger["revision"][position] += 1
         ledger["row_day"][position] = day
         ledger["flags"][position] = flags | _TOLD
-
-    def _tell(self, verdicts: _Verdicts) -> Told:
-        return Told(self._changes(verdicts.types, verdicts.positions), verdicts.findings)
 
     def _changes(self, types: Sequence[ChangeType], positions: Sequence[int]) -> Changes:
         ledger, at = self._ledger, np.array(positions, dtype=np.int64)
@@ -221,16 +225,10 @@ class Pass:
         )
 
 
-def _once_each(page: Iterable[Finding]) -> list[Finding]:
-    findings = list(page)
-    seen: dict[bytes, Finding] = {finding.id: finding for finding in findings}
-    if len(seen) == len(findings):
-        return findings
-    ordered = sorted(findings, key=lambda finding: (finding.state_changed, finding.digest))
-    return list({finding.id: finding for finding in ordered}.values())
-
-
-def _pick(findings: list[Finding], chosen: NDArray[np.bool_]) -> list[Finding]:
-    if chosen.all():
-        return findings
-    return [findings[i] for i in np.flatnonzero(chosen).tolist()]
+def _once_each(page: Findings) -> Findings:
+    high = np.sort(page.ids[:, 0])
+    if (high[1:] != high[:-1]).all():
+        return page
+    order = np.lexsort((page.digests, page.state_changed))
+    last = {finding: index for index, finding in zip(order.tolist(), map(tuple, page.ids[order].tolist()), strict=True)}
+    return page.pick(sorted(last.values()))

@@ -10,6 +10,7 @@ from azure.core.exceptions import HttpResponseError
 
 from apiward_core.arm_id import ArmId
 from apiward_core.errors import ApiwardError, IncompleteError, MissingError, ThrottledError, TransientError
+from apiward_core.turns import held
 
 # Functions are not among them: the GET of one answers 404, too, when the host of its site does not run.
 _API_VERSIONS = {
@@ -49,7 +50,7 @@ class Once(Generic[Key, Answer]):
 
     def __call__(self, key: Key) -> Answer:
         slot = self._slots.get(key) or self._slots.setdefault(key, _Slot())  # setdefault is atomic
-        with slot.lock:
+        with held(slot.lock):
             if not slot.outcome:
                 slot.outcome = (self._attempt(key),)
         (outcome,) = slot.outcome

@@ -1,11 +1,15 @@
-"""What apiward knows of one assessment."""
+"""What apiward knows of assessments."""
 
-import struct
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Self
 
+import numpy as np
 from msgspec import Struct
 
+from apiward_connector.id_index import U64
+from apiward_connector.moments import Moments
 from apiward_connector.place import Place
 
 UNHEALTHY = "Unhealthy"
@@ -15,12 +19,9 @@ NOT_APPLICABLE = "NotApplicable"
 # 128 bits keep the odds of one collision among a billion findings below 1e-20, at half the bytes of a whole SHA-256
 # in two columns of every row. ID_LENGTH counts hexadecimal digits, in which rows spell ids.
 ID_LENGTH = 32
-_ID_BYTES = ID_LENGTH // 2
-_first_bits = struct.Struct(">Q").unpack_from
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True, gc=False, cache_hash=True):
     """What the findings of one assessment key share; `recommendation` is the slug in the catalogue."""
 
     key: str
@@ -30,30 +31,127 @@ class Kind:
     severity: str
     policy_definition_id: str
 
-    def __hash__(self) -> int:  # once for each finding: that of all members takes five times as long
-        return hash(self.key)
+
+class Part(Struct, frozen=True, gc=False):
+    """Members that the rows of many findings share, as JSON; `digest` is of those that make a finding Changed."""
+
+    columns: bytes = b""
+    digest: bytes = b""
+
+
+class Statement(Struct, frozen=True, gc=False):
+    """What a source says of one assessment and of many others alike; texts are "" where it is silent.
+
+    `risk_level` is what only Resource Graph lists; for the members of its rows see `Part`.
+    """
+
+    kind: Kind
+    state: str
+    risk_level: str = ""
+    location: str = ""
+    columns: bytes = b""
+    digest: bytes = b""
+
+
+class Located(Struct, frozen=True, gc=False):
+    """A place, and what the findings there share: `owner` is what they have in common in their identity."""
+
+    place: Place
+    owner: bytes = b""
+    columns: bytes = b""
+    digest: bytes = b""
 
 
 class Finding(Struct, frozen=True, gc=False):
-    """One assessment as the table DefenderApiRecommendations_CL describes it; unknown texts are "", times as `moments`.
+    """One assessment as the table DefenderApiRecommendations_CL describes it; for times see `moments`.
 
-    It holds nothing that depends on when or how often it was read, nor on the source, but for `risk_level`, which only
-    Resource Graph lists. `additional_data` is JSON, `shared` are the other JSON members of its row that describe it,
-    without braces and times: `rows` joins them, because in most passes few findings get a row. `digest`, a number of 64
-    bits, hashes what makes a finding Changed: all that but RiskLevel, LastTraffic and what follows from its identity.
+    It holds nothing that depends on when or how often it was read, nor on the source, but for the risk level.
+    `governed` says who has to clear it, `additional_data` is JSON. `digest`, a number of 64 bits, hashes what makes a
+    finding Changed: all that but RiskLevel, LastTraffic and what follows from its identity.
     """
 
     id: bytes
-    kind: Kind
-    place: Place
-    state: str
-    risk_level: str
+    statement: Statement
+    located: Located
     first_evaluated: int
     state_changed: int
-    location: str
-    digest: int
-    shared: tuple[bytes, ...]
-    additional_data: bytes
+    digest: int = 0
+    governed: Part = Part()
+    additional_data: bytes = b"{}"
+
+    @property
+    def kind(self) -> Kind:
+        """What it is about."""
+        return self.statement.kind
+
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+        return self.located.place
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Findings:
+    """Findings as columns, with a place in each for each of them: a pass may have a million.
+
+    `ids` are in two halves, the high ones first.
+    """
+
+    ids: U64
+    statements: Sequence[Statement]
+    located: Sequence[Located]
+    first_evaluated: Moments
+    state_changed: Moments
+    digests: U64
+    governed: Sequence[Part]
+    additional_data: Sequence[bytes]
+
+    @classmethod
+    def of(cls, findings: Sequence[Finding]) -> Self:
+        """Findings that are known one by one."""
+        return cls(
+            halves(b"".join(each.id for each in findings)),
+            [each.statement for each in findings],
+            [each.located for each in findings],
+            np.array([each.first_evaluated for each in findings], np.int64),
+            np.array([each.state_changed for each in findings], np.int64),
+            np.array([each.digest for each in findings], np.uint64),
+            [each.governed for each in findings],
+            [each.additional_data for each in findings],
+        )
+
+    def __len__(self) -> int:
+        return len(self.statements)
+
+    def __getitem__(self, index: int) -> Finding:
+        return Finding(
+            self.ids[index].astype(">u8").tobytes(),
+            self.statements[index],
+            self.located[index],
+            int(self.first_evaluated[index]),
+            int(self.state_changed[index]),
+            int(self.digests[index]),
+            self.governed[index],
+            self.additional_data[index],
+        )
+
+    def __iter__(self) -> Iterator[Finding]:
+        return map(self.__getitem__, range(len(self)))
+
+    def pick(self, chosen: list[int]) -> "Findings":
+        """Those at some indices, in that order."""
+        if len(chosen) == len(self) and chosen == list(range(len(self))):
+            return self
+        return Findings(
+            self.ids[chosen],
+            [self.statements[i] for i in chosen],
+            [self.located[i] for i in chosen],
+            self.first_evaluated[chosen],
+            self.state_changed[chosen],
+            self.digests[chosen],
+            [self.governed[i] for i in chosen],
+            [self.additional_data[i] for i in chosen],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +184,34 @@ def owner_of_findings(*, tenant_id: str, resource_id: str) -> bytes:
     return f"{tenant_id}\n{resource_id}\n".encode()
 
 
-def finding_id(owner: bytes, key: str) -> bytes:
-    """The identity of the finding of an owner at an assessment key in lower case.
+def finding_ids(owners: Sequence[bytes], keys: Sequence[bytes]) -> U64:
+    """The identities of findings, each of an owner at an assessment key in lower case: see `Findings.ids`.
 
-    Neither can hold a line feed besides the two of the owner, so two different pairs never join to one text. Raises
-    UnicodeEncodeError when the key holds what is no text.
+    Neither can hold a line feed besides the two of the owner, so two different pairs never make one text.
     """
-    return sha256(owner + key.encode()).digest()[:_ID_BYTES]
+    return _first_words([owner + key for owner, key in zip(owners, keys, strict=True)], 2)
 
 
-def content_digest(content: bytes) -> int:
-    """The first 64 bits of the SHA-256 of `content`."""
-    number: int
-    (number,) = _first_bits(sha256(content).digest())
-    return number
+def content_digests(contents: Sequence[bytes]) -> U64:
+    """The first 64 bits of the SHA-256 of each content."""
+    return _first_words(contents, 1)[:, 0]
 
 
 def digest(data: bytes) -> str:
     """The first ID_LENGTH hexadecimal digits of the SHA-256 of `data`."""
     return sha256(data).hexdigest()[:ID_LENGTH]
+
+
+def distinct(statements: Sequence[Statement]) -> Collection[Statement]:
+    """Each statement once that is the same object; to compare what they say would take longer than it saves."""
+    return dict(zip(map(id, statements), statements, strict=True)).values()
+
+
+def halves(ids: bytes) -> U64:
+    """Ids of 16 bytes each, in two halves."""
+    return np.frombuffer(ids, ">u8").astype(np.uint64).reshape(-1, 2)
+
+
+def _first_words(contents: Sequence[bytes], words: int) -> U64:
+    digests = b"".join([sha256(content).digest() for content in contents])
+    return np.frombuffer(digests, ">u8").reshape(-1, 4)[:, :words].astype(np.uint64)

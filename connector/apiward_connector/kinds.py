@@ -36,15 +36,15 @@ class Kinds:
         self._judged = Memo(self._judge_listed, size=_REMEMBERED, weigh=length_of_all)
         self._met: dict[str, Kind] = {}
 
-    def judge(self, key: str, name: str, embedded: object) -> Judged:
+    def judge(self, key: str, name: str | None, embedded: object = None) -> Judged:
         """The kind of an assessment key in any case.
 
         `name` is the display name that the assessment itself gives, and `embedded` the metadata in it, which is read
         where that of the subscription lacks the key.
         """
         if isinstance(embedded, dict) and key.strip().lower() not in self._metadata:
-            return self._judge(key.strip().lower(), name.strip(), AssessmentMetadata.parse(embedded))
-        return self._judged[key, name]
+            return self._judge(key.strip().lower(), (name or "").strip(), AssessmentMetadata.parse(embedded))
+        return self._judged[key, name or ""]
 
     def meet(self, kind: Kind) -> None:
         """Take note of the kind of a finding for `types`.

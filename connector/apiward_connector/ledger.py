@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from apiward_connector.finding import Finding, Gone, Kind
+from apiward_connector.finding import Findings, Gone, Kind, Statement, distinct
 from apiward_connector.id_index import U64, IdIndex, Positions
 from apiward_connector.identities import Identities
 from apiward_core.errors import RejectedDataError
@@ -99,36 +99,35 @@ class Ledger:
         """How many findings there are, those that were removed left out."""
         return int(np.count_nonzero((self["flags"] & REMOVED) == 0))
 
-    def find(self, high: U64, low: U64) -> Positions:
-        """The position of each id, ABSENT for one that is not known."""
-        return self._index.find(high, low, lows=self["low"])
+    def find(self, ids: U64) -> Positions:
+        """The position of each id (see `Findings`), ABSENT for one that is not known."""
+        return self._index.find(*ids.T, lows=self["low"])
 
-    def append(self, findings: Sequence[Finding], *, first_seen: int, day: int) -> int:
+    def append(self, findings: Findings, *, first_seen: int, day: int) -> int:
         """Add findings at revision 1 and return the position of the first of them."""
-        start, high_low = self._count, halves(finding.id for finding in findings)
+        start = self._count
         self._grow(len(findings))
-        self["high"][start:], self["low"][start:] = high_low
-        self["digest"][start:] = np.fromiter((finding.digest for finding in findings), np.uint64, len(findings))
+        self["high"][start:], self["low"][start:] = findings.ids.T
+        self["digest"][start:] = findings.digests
         self["first_seen"][start:] = first_seen
         self["revision"][start:] = 1
         self["row_day"][start:] = day
         for name in ("previous_state", "previous_severity", "flags", "missed"):
             self[name][start:] = 0
-        self.describe(np.arange(start, self._count), findings)
+        self.describe(slice(start, None), findings)
         self.identities.extend(
-            (place.resource_id, place.site.apim_service, place.site.api)
-            for place in (finding.place for finding in findings)
+            [(at.resource_id, at.site.apim_service, at.site.api) for at in (here.place for here in findings.located)]
         )
-        self._index.add(high_low[0])
+        self._index.add(self["high"][start:])
         return start
 
-    def describe(self, positions: NDArray[Any], findings: Sequence[Finding]) -> None:
+    def describe(self, positions: Positions | slice, findings: Findings) -> None:
         """Write what findings say, but for ids and digests, at `positions`."""
-        numbers = self._numbers_of(findings)
+        numbers = self._numbers_of(findings.statements)
         for name, column in zip(("kind", "state", "location", "risk_level"), numbers.T, strict=True):
             self[name][positions] = column
-        self["first_evaluated"][positions] = [finding.first_evaluated for finding in findings]
-        self["state_changed"][positions] = [finding.state_changed for finding in findings]
+        self["first_evaluated"][positions] = findings.first_evaluated
+        self["state_changed"][positions] = findings.state_changed
 
     def ids_at(self, positions: NDArray[np.int64]) -> bytes:
         """The FindingIds at some positions, 16 bytes each."""
@@ -159,19 +158,20 @@ class Ledger:
                 location=self.word_at("location", position),
             )
 
-    def _numbers_of(self, findings: Sequence[Finding]) -> NDArray[np.uint16]:
-        """Kind, state, location and risk level of each; most findings share theirs with many."""
-        said = [
-            (id(each.kind), each.state, each.location, each.risk_level) for each in findings
-        ]  # a kind hashes slowly
+    def risks_of(self, statements: Sequence[Statement]) -> NDArray[np.uint16]:
+        """The numbers of their risk levels."""
+        return self._numbers_of(statements)[:, 3]
+
+    def _numbers_of(self, statements: Sequence[Statement]) -> NDArray[np.uint16]:
+        """Kind, state, location and risk level of each."""
         kind, word = self.kinds.number, self.words.number
-        distinct = {
-            known: (kind(each.kind), word(each.state), word(each.location), word(each.risk_level))
-            for known, each in dict(zip(said, findings, strict=True)).items()
-        }
-        places = {known: place for place, known in enumerate(distinct)}
-        table = np.array(list(distinct.values()), np.uint16).reshape(-1, 4)
-        return table[[places[known] for known in said]]
+        said = distinct(statements)
+        table = np.array(
+            [(kind(each.kind), word(each.state), word(each.location), word(each.risk_level)) for each in said],
+            np.uint16,
+        ).reshape(-1, 4)
+        rows = {id(each): row for row, each in enumerate(said)}
+        return table[[rows[each] for each in map(id, statements)]]
 
     def _grow(self, more: int) -> None:
         self._count += more
@@ -180,10 +180,5 @@ class Ledger:
             return
         wanted = max(self._count, capacity + capacity // 2, _FIRST_CAPACITY)
         for name, column in self._columns.items():  # one at a time: two copies of all of them would be the peak
-            self._columns[name] = np.concatenate((column, np.empty(wanted - capacity, column.dtype)))
-
-
-def halves(ids: Iterable[bytes]) -> tuple[U64, U64]:
-    """The high and the low halves of ids."""
-    both = np.frombuffer(b"".join(ids), dtype=">u8").reshape(-1, 2).astype(np.uint64)
-    return both[:, 0], both[:, 1]
+            self._columns[name] = np.empty(wanted, column.dtype)
+            self._columns[name][:capacity] = column

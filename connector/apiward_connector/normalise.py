@@ -1,14 +1,16 @@
-"""A raw assessment into a finding. Pure: no I/O, no time."""
+"""Raw assessments into findings. Pure: no I/O, no time."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
 import orjson
 
-from apiward_connector.assessment import ABSENT, Assessment, read
+from apiward_connector.assessment import ABSENT, Assessment, read_all
 from apiward_connector.columns import Describer, References
-from apiward_connector.finding import Finding, Gone, Kind, Unreadable
+from apiward_connector.finding import Finding, Findings, Gone, Kind, Located, Statement, Unreadable, distinct
 from apiward_connector.kinds import Kinds
+from apiward_connector.memo import Memo, length_of_all
 from apiward_connector.place import ASSESSMENTS, Place, assessed, place_of
 from apiward_connector.recommendation_types import RecommendationType
 from apiward_connector.rest import as_moments, text
@@ -17,6 +19,19 @@ from apiward_core.errors import RejectedDataError
 
 _OF_SERVICE = "/providers/microsoft.apimanagement/service/"
 _NAMED = 200
+_REMEMBERED = 4096
+_NO_DATA = b"{}"
+
+
+_Said = tuple[Kind, str | None, str | None, str | None, str | None, str]
+"""Kind, status code, cause and description, location, risk level, as a source spells them."""
+
+
+class Normalised(NamedTuple):
+    """What a page of assessments holds, those that are not about APIs left out."""
+
+    findings: Findings
+    unreadable: Sequence[Unreadable]
 
 
 class Normaliser:
@@ -28,95 +43,90 @@ class Normaliser:
     def __init__(self, *, reference: References, catalogue: Catalogue, tenant_id: str, portal: str) -> None:
         self._kinds = Kinds(metadata=reference.metadata, catalogue=catalogue)
         self._describer = Describer(reference=reference, tenant_id=tenant_id, portal=portal)
-        self._latest: tuple[str, Place] | None = None  # the assessments of one resource mostly come one after another
+        self._statements = Memo(self._state, size=_REMEMBERED, weigh=_length)
+        self._latest: tuple[str, Located] | None = None  # assessments of one resource mostly come one after another
 
-    def finding(self, raw: Any) -> Finding | Unreadable | None:
-        """The finding in `raw`, None when it is not about APIs. Raises nothing for any JSON value.
+    def findings(self, page: Iterable[Any]) -> Normalised:
+        """The findings in the items of a page, which may be any JSON values. Raises nothing for any of them.
 
-        It is about APIs when the catalogue knows its key, policy definition or display name, when the assessed resource
-        belongs to an API Management service, or when Defender's category or display name says so. Unreadable when that
-        holds, or cannot be excluded, and the key or the resource is missing or malformed, or when it holds what cannot
-        be written.
+        An assessment is about APIs when the catalogue knows its key, policy definition or display name, when the
+        assessed resource belongs to an API Management service, or when Defender's category or display name says so. It
+        is unreadable when that holds, or cannot be excluded, and the key or the resource is missing or malformed, or
+        when it holds what cannot be written.
         """
-        return next(self.findings([raw]), None)
-
-    def findings(self, page: Iterable[Any]) -> Iterator[Finding | Unreadable]:
-        """What `finding` says of each item of a page; what is not about APIs is left out."""
-        items = [read(raw) for raw in page]
-        statuses = [item.properties.status for item in items]
-        first_evaluated = as_moments([status.first_evaluation_date for status in statuses]).tolist()
-        state_changed = as_moments([status.status_change_date for status in statuses]).tolist()
-        for found in map(self._find, items, first_evaluated, state_changed):
-            if found is not None:
-                yield found
-
-    def _find(self, item: Assessment, first_evaluated: int, state_changed: int) -> Finding | Unreadable | None:
-        properties, key = item.properties, item.name.strip() or _key_in(item.id)
-        kind, about_apis = self._kinds.judge(key, properties.display_name or "", properties.metadata)
-        if not (key and about_apis):
-            spellings = [resource for each in _spellings(item) if (resource := assessed(each or ""))]
-            if not (key or spellings):
-                return Unreadable("an item without id and name", "Nothing tells which assessment it is.")
-            if not (about_apis or _is_of_a_service(spellings)):
-                return None
-            if not key:
-                return _unreadable(item.id.strip(), "It has no assessment key.")
-        try:
-            finding = self._describe(kind, item, first_evaluated, state_changed)
-        except (RejectedDataError, UnicodeEncodeError, orjson.JSONEncodeError) as error:
-            return _unreadable(item.id.strip() or kind.key, str(error))
-        self._kinds.meet(kind)
-        return finding
+        chosen: list[Assessment] = []
+        statements: list[Statement] = []
+        located: list[Located] = []
+        additional_data: list[bytes] = []
+        unreadable: list[Unreadable] = []
+        for item in read_all(page):
+            try:
+                if (statement := self._statement(item)) is None:
+                    continue
+                data = orjson.dumps(_object(item.properties.additional_data), option=orjson.OPT_SORT_KEYS)
+                here = self._locate(item)
+            except (RejectedDataError, UnicodeEncodeError, orjson.JSONEncodeError) as error:
+                unreadable.append(_unreadable(item, str(error)))
+                continue
+            chosen.append(item)
+            statements.append(statement)
+            located.append(here)
+            additional_data.append(data)
+        for statement in distinct(statements):
+            self._kinds.meet(statement.kind)
+        statuses = [item.properties.status for item in chosen]
+        times = (
+            as_moments([status.first_evaluation_date for status in statuses]),
+            as_moments([status.status_change_date for status in statuses]),
+        )
+        return Normalised(self._describer.findings(statements, located, times, additional_data), unreadable)
 
     def gone(self, gone: Gone, *, cause: str) -> Finding:
         """The finding that is absent, as its last row describes it: `cause` says why it has gone."""
         place = place_of(gone.resource_id)
-        return self._describer.finding(
-            gone.kind,
-            place.within(place.apim_service or gone.apim_service, place.api or gone.api),
-            self._describer.standing(gone.state, cause, "", gone.location, ""),
-            gone.first_evaluated,
-            gone.state_changed,
-            {},
+        place = place.within(place.apim_service or gone.apim_service, place.api or gone.api)
+        statement = self._describer.statement(
+            gone.kind, code=gone.state, cause=cause, description="", location=gone.location, risk_level=""
         )
+        times = (np.array([gone.first_evaluated]), np.array([gone.state_changed]))
+        [finding] = self._describer.findings([statement], [self._describer.locate(place)], times, [_NO_DATA])
+        return finding
 
-    def _describe(self, kind: Kind, item: Assessment, first_evaluated: int, state_changed: int) -> Finding:
-        properties, status = item.properties, item.properties.status
-        if not status.code or not status.code.strip():
+    def _statement(self, item: Assessment) -> Statement | None:
+        """What the source says, None when it is not about APIs. Raises RejectedDataError when that cannot be told."""
+        properties, judge = item.properties, self._kinds.judge
+        kind, about_apis = judge(item.name, properties.display_name, properties.metadata)
+        if not (about_apis and kind.key):
+            if not kind.key:
+                kind, about_apis = judge(_key_in(item.id), properties.display_name, properties.metadata)
+            if not (about_apis or _is_of_a_service(item, key=kind.key)):
+                return None
+            if not kind.key:
+                raise RejectedDataError("It has no assessment key.", remedy="Read it again later.")
+        status = properties.status
+        risk_level = "" if properties.risk is ABSENT else text(properties.risk, "level")
+        return self._statements[kind, status.code, status.cause, status.description, item.location, risk_level]
+
+    def _state(self, said: _Said) -> Statement:
+        kind, *texts = said
+        code, cause, description, location, risk_level = (each.strip() if each else "" for each in texts)
+        if not code:
             raise RejectedDataError("It has no status.", remedy="Read it again later.")
-        additional_data = _object(properties.additional_data)
-        return self._describer.finding(
-            kind,
-            self._place(item).named_by(additional_data),
-            self._describer.standing(
-                status.code or "",
-                status.cause or "",
-                status.description or "",
-                item.location or "",
-                "" if properties.risk is ABSENT else text(properties.risk, "level"),
-            ),
-            first_evaluated,
-            state_changed,
-            additional_data,
+        return self._describer.statement(
+            kind, code=code, cause=cause, description=description, location=location, risk_level=risk_level
         )
 
-    def _place(self, item: Assessment) -> Place:
-        """The place of the assessed resource. Raises RejectedDataError when none of its ids can be read."""
-        refused: RejectedDataError | None = None
-        for spelled in _spellings(item):
-            if spelled:
-                if self._latest and self._latest[0] == spelled:
-                    return self._latest[1]
-                try:
-                    place = place_of(spelled.strip())
-                except RejectedDataError as error:
-                    refused = error
-                else:
-                    self._latest = spelled, place
-                    return place
-        raise refused or RejectedDataError(
-            "It does not say which resource was assessed.", remedy="Read it again later."
-        )
+    def _locate(self, item: Assessment) -> Located:
+        """What is known of the assessed resource. Raises RejectedDataError when none of its ids can be read."""
+        best = item.properties.resource_details.resource_id
+        if self._latest and self._latest[0] == best:
+            return self._latest[1]
+        spelled, place = _place(item)
+        named = place.named_by(_object(item.properties.additional_data))
+        here = self._describer.locate(named)
+        if named is place and spelled is best:
+            self._latest = spelled, here
+        return here
 
     @property
     def types(self) -> tuple[RecommendationType, ...]:
@@ -129,21 +139,42 @@ def _key_in(assessment_id: str) -> str:
     return after[1:].partition("/")[0] if after.startswith("/") else ""
 
 
+def _place(item: Assessment) -> tuple[str, Place]:
+    """The best of the ids of what was assessed that can be read, and the place that it names."""
+    refused: RejectedDataError | None = None
+    for spelled in _spellings(item):
+        if spelled:
+            try:
+                return spelled, place_of(spelled.strip())
+            except RejectedDataError as error:
+                refused = error
+    raise refused or RejectedDataError("It does not say which resource was assessed.", remedy="Read it again later.")
+
+
+def _is_of_a_service(item: Assessment, *, key: str) -> bool:
+    """Whether what was assessed belongs to an API Management service. Raises RejectedDataError when nothing tells."""
+    spellings = [resource for each in _spellings(item) if (resource := assessed(each or ""))]
+    if not (key or spellings):
+        raise RejectedDataError("Nothing tells which assessment it is.", remedy="Read it again later.")
+    return any(_OF_SERVICE in f"/{spelled}" for spelled in spellings)
+
+
 def _spellings(item: Assessment) -> tuple[str | None, str | None, str]:
     """The ids of the assessed resource, best first. Each may be that of an assessment of it."""
     return (*item.properties.resource_details.ids, item.id)
 
 
-def _is_of_a_service(spellings: Iterable[str]) -> bool:
-    return any(_OF_SERVICE in f"/{spelled}" for spelled in spellings)
-
-
-def _object(value: Any) -> Mapping[str, Any]:
+def _object(value: Any) -> Any:
     if value is None or value is ABSENT:
         return {}
     return value if isinstance(value, dict) else {"value": value}
 
 
-def _unreadable(what: str, why: str) -> Unreadable:
+def _unreadable(item: Assessment, why: str) -> Unreadable:
     """Named by no more of its id than a row can hold."""
+    what = item.id.strip() or item.name.strip().lower() or "an item without id and name"
     return Unreadable(what[:_NAMED].encode(errors="replace").decode(), why.encode(errors="replace").decode())
+
+
+def _length(said: _Said) -> int:
+    return length_of_all(tuple(each or "" for each in said[1:]))

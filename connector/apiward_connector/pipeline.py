@@ -33,6 +33,7 @@ from apiward_core.errors import ApiwardError, ConfigurationError
 from apiward_core.ingest import Batch, BatchSink, SendReport
 from apiward_core.leases import HeldError, Lease
 from apiward_core.tables import HEALTH, INVENTORY, RECOMMENDATIONS, TYPES, all_tables
+from apiward_core.turns import Turns
 
 Explain = Callable[[Finding], str | None]
 """Says why a finding is gone; None when that cannot be found out now."""
@@ -84,7 +85,8 @@ class Connector:
     """Brings the API findings of subscriptions into the workspace.
 
     `explain` says why a finding has gone, `doubts` what it could not find out so far. `on_scope` hears of each scope
-    when it is done. `concurrency` is how many scopes are worked on at once.
+    when it is done. `concurrency` is how many scopes are worked on at once; they take `turns`, which connectors of one
+    process may share.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class Connector:
         doubts: Callable[[str], Sequence[Gap]] = lambda _: (),
         on_scope: Callable[[ScopeReport], None] = _unheard,
         concurrency: int = 1,
+        turns: Turns | None = None,
     ) -> None:
         self._source = source
         self._references = references
@@ -117,6 +120,7 @@ class Connector:
         self._doubts = doubts
         self._on_scope = on_scope
         self._concurrency = concurrency
+        self._turns = turns or Turns()
 
     def run(self, subscriptions: Sequence[str], *, unlisted: Sequence[Gap] = ()) -> RunReport:
         """Read each subscription (given by its id) once.
@@ -141,7 +145,7 @@ class Connector:
 
     def _run_scopes(self, ids: Sequence[str], run: "_Run") -> Iterator[ScopeReport]:
         with ThreadPoolExecutor(self._concurrency, thread_name_prefix="scope") as pool:
-            futures: dict[str, Future[ScopeReport]] = {each: pool.submit(self._run_scope, each, run) for each in ids}
+            futures: dict[str, Future[ScopeReport]] = {each: pool.submit(self._in_turns, each, run) for each in ids}
             try:
                 for done in as_completed(futures.values()):
                     if not isinstance(done.exception(), Exception):  # a mistake of ours is raised when all are done
@@ -151,6 +155,10 @@ class Connector:
                 pool.shutdown(cancel_futures=True)
                 raise
         return (futures[each].result() for each in ids)
+
+    def _in_turns(self, subscription_id: str, run: "_Run") -> ScopeReport:
+        with self._turns.taken():
+            return self._run_scope(subscription_id, run)
 
     def _run_scope(self, subscription_id: str, run: "_Run") -> ScopeReport:
         scope, began, tally = scope_of(subscription_id), self._clock.now(), Tally()
@@ -222,7 +230,10 @@ class Connector:
             job.tally.pages += 1
             job.tally.read += len(page)
             now = self._clock.now()
-            self._write(job, writer, [reading.take(self._findings(job, normaliser, page), now=now)], now)
+            findings, unreadable = normaliser.findings(page)
+            for item in unreadable:
+                job.tally.unread(item)
+            self._write(job, writer, [reading.take(findings, now=now)], now)
         return job.tally.whole
 
     def _pages(self, job: "_Job") -> Iterator[Page]:
@@ -232,19 +243,11 @@ class Connector:
             job.tally.unfinished(job.scope, error)
 
     @staticmethod
-    def _findings(job: "_Job", normaliser: Normaliser, page: Page) -> Iterator[Finding]:
-        for found in normaliser.findings(page):
-            if isinstance(found, Finding):
-                yield found
-            else:
-                job.tally.unread(found)
-
-    @staticmethod
     def _write(job: "_Job", writer: OutboxWriter, told: Iterable[Told], now: datetime) -> None:
         rows = RecommendationRows(run_id=job.run.id, observed=timestamp(now))
         for changes, findings in told:
             written = rows.write(changes, findings)
-            writer.add(RECOMMENDATIONS, written, [change.value for change in changes.types])
+            writer.add(RECOMMENDATIONS, written, list(map(str, changes.types)))
 
     def _look_into(self, job: "_Job", normaliser: Normaliser) -> Callable[[Gone], Finding | None]:
         known = set(self._doubts(job.subscription_id))

@@ -21,7 +21,7 @@ _LONG = 1024
 _REMEMBERED = 4096
 
 
-class Site(Struct, frozen=True, gc=False):
+class Site(Struct, frozen=True, gc=False, cache_hash=True):
     """What the places of many resources share: those of one type in one API, such as its operations."""
 
     resource_type: str

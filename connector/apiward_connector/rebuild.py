@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from apiward_connector.finding import Finding, Kind
+from apiward_connector.finding import Finding, Findings, Kind, Located, Statement
 from apiward_connector.ledger import REMOVED, SETTLED, UNKNOWN_DIGEST, Ledger
 from apiward_connector.moments import NONE, day_of, moment_of
 from apiward_connector.place import place_of
@@ -154,7 +154,7 @@ def _parts(findings: int) -> Iterator[list[str]]:
 
 
 def _remember(ledger: Ledger, rows: Sequence[Row], policies: Mapping[str, str]) -> None:
-    start = ledger.append([_finding(row, policies) for row in rows], first_seen=0, day=0)
+    start = ledger.append(Findings.of([_finding(row, policies) for row in rows]), first_seen=0, day=0)
     word = ledger.words.number
     ledger["first_seen"][start:] = [moment_of(row["FirstSeen"]) for row in rows]
     ledger["row_day"][start:] = [day_of(row["TimeGenerated"]) for row in rows]
@@ -182,16 +182,11 @@ def _finding(row: Row, policies: Mapping[str, str]) -> Finding:
     )
     return Finding(
         id=bytes.fromhex(row["FindingId"]),
-        kind=kind,
-        place=place.within(row["ApimService"], row["ApiName"]),
-        state=row["State"],
-        risk_level=row["RiskLevel"],
+        statement=Statement(kind, row["State"], row["RiskLevel"], row["Location"]),
+        located=Located(place.within(row["ApimService"], row["ApiName"])),
         first_evaluated=_moment(row["FirstEvaluated"]),
         state_changed=_moment(row["StateChanged"]),
-        location=row["Location"],
         digest=UNKNOWN_DIGEST,
-        shared=(),
-        additional_data=b"",
     )
 
 

@@ -1,30 +1,37 @@
 """Rows of the tables as JSON, with every column."""
 
 from collections.abc import Sequence
-from functools import lru_cache
-from hashlib import sha256
 from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from apiward_connector.finding import ID_LENGTH, Finding
+from apiward_connector.finding import ID_LENGTH, Findings
 from apiward_connector.id_index import U64
-from apiward_connector.moments import Moments, to_json, to_text
+from apiward_connector.memo import Memo, length_of_all
+from apiward_connector.moments import JSON_LENGTH, Moments, to_json, to_text
 from apiward_connector.recommendation_types import RecommendationType
 from apiward_connector.state import ChangeType
 from apiward_core.tables import SCHEMA_VERSION
 
 Row = dict[str, Any]
+History = tuple[ChangeType, int, int, str, str]
+"""Of a row: its type, the revision, when the finding was first seen, what its state and its severity were before."""
 
-_ID = ID_LENGTH // 2
 _SNAPSHOT = ChangeType.SNAPSHOT
-_IDENTITY = np.dtype([("id", f"V{_ID}"), ("first_seen", ">i8"), ("revision", ">u4"), ("digest", ">u8"), ("day", ">u2")])
 
+_REST_OF_ROW = b',%b,%b,%b,%b,"AdditionalData":%b}'  # what stands without a name are several members each
 
-# What stands here without a name are several members each.
-_REST_OF_ROW = b',"FindingId":"%b","RecordId":"%b",%b,%b,"AdditionalData":%b,"FirstEvaluated":%b,"StateChanged":%b}'
+# What differs from finding to finding and has the same length in all of them, between what stands in every row.
+_HEAD = np.array(
+    [(b'{"FindingId":"', b"", b'","RecordId":"', b"", b'","FirstEvaluated":', b"", b',"StateChanged":', b"", b",")],
+    [
+        *(("1", "S14"), ("id", f"S{ID_LENGTH}"), ("2", "S14"), ("record_id", f"S{ID_LENGTH}")),
+        *(("3", "S19"), ("first_evaluated", f"S{JSON_LENGTH}"), ("4", "S16"), ("state_changed", f"S{JSON_LENGTH}")),
+        ("5", "S1"),
+    ],
+)
 
 
 class Changes(NamedTuple):
@@ -49,13 +56,20 @@ class Changes(NamedTuple):
         The day counts for a snapshot only. FirstSeen is part of it, because a connector that lost its state counts
         revisions from 1 again.
         """
-        identities = np.empty(len(self.types), _IDENTITY)
-        identities["id"] = np.frombuffer(self.ids, _IDENTITY["id"])
-        identities["first_seen"], identities["revision"] = self.first_seen, self.revisions
-        identities["digest"] = self.digests
-        identities["day"] = self.row_days * np.array([kind is _SNAPSHOT for kind in self.types], np.uint16)
-        packed, size = identities.tobytes(), _IDENTITY.itemsize
-        return [sha256(packed[at : at + size]).hexdigest()[:ID_LENGTH] for at in range(0, len(packed), size)]
+        spelled = self.spelled_record_ids().decode()
+        return [spelled[at : at + ID_LENGTH] for at in range(0, len(spelled), ID_LENGTH)]
+
+    def spelled_record_ids(self) -> bytes:
+        """All of them, one after the other.
+
+        A FindingId is 128 bits of a hash, so its rows need not be hashed again: what tells them apart is mixed into
+        its halves: revision and day into one, content and FirstSeen into the other.
+        """
+        days = self.row_days * np.array([kind is _SNAPSHOT for kind in self.types], np.uint64)
+        ids = np.frombuffer(self.ids, ">u8").reshape(-1, 2).copy()
+        ids[:, 0] ^= self.digests ^ self.first_seen.view(np.uint64)
+        ids[:, 1] ^= self.revisions.astype(np.uint64) << np.uint64(16) | days
+        return ids.tobytes().hex().encode()
 
 
 class RecommendationRows:
@@ -67,32 +81,41 @@ class RecommendationRows:
 
     def __init__(self, *, run_id: str, observed: str) -> None:
         common = {"TimeGenerated": observed, "ObservedAt": observed, "RunId": run_id, "SchemaVersion": SCHEMA_VERSION}
-        self._row = orjson.dumps(common)[:-1].replace(b"%", b"%%") + _REST_OF_ROW
+        self._row = b"%b" + orjson.dumps(common)[1:-1].replace(b"%", b"%%") + _REST_OF_ROW
 
-    def write(self, changes: Changes, findings: Sequence[Finding]) -> list[bytes]:
+    def write(self, changes: Changes, findings: Findings) -> list[bytes]:
         """The rows, a finding for each."""
-        ids = changes.ids.hex().encode()
-        histories = map(
-            _history,
+        histories = zip(
             *(changes.types, changes.revisions.tolist(), changes.first_seen.tolist()),
             *(changes.previous_states, changes.previous_severities),
-        )
-        parts = zip(
-            (ids[at : at + ID_LENGTH] for at in range(0, len(ids), ID_LENGTH)),
-            map(str.encode, changes.record_ids()),
-            histories,
-            (b",".join(finding.shared) for finding in findings),
-            (finding.additional_data for finding in findings),
-            to_json([finding.first_evaluated for finding in findings]),
-            to_json([finding.state_changed for finding in findings]),
             strict=True,
         )
-        return [self._row % part for part in parts]
+        columns = zip(
+            _heads(changes, findings),
+            map(_HISTORIES.__getitem__, histories),
+            [statement.columns for statement in findings.statements],
+            [here.columns for here in findings.located],
+            [part.columns for part in findings.governed],
+            findings.additional_data,
+            strict=True,
+        )
+        row = self._row
+        return [row % column for column in columns]
 
 
-@lru_cache(maxsize=4096)
-def _history(change: ChangeType, revision: int, first_seen: int, previous_state: str, previous_severity: str) -> bytes:
+def _heads(changes: Changes, findings: Findings) -> list[bytes]:
+    heads = np.repeat(_HEAD, len(findings))
+    heads["id"] = np.frombuffer(changes.ids.hex().encode(), f"S{ID_LENGTH}")
+    heads["record_id"] = np.frombuffer(changes.spelled_record_ids(), f"S{ID_LENGTH}")
+    heads["first_evaluated"] = to_json(findings.first_evaluated)
+    heads["state_changed"] = to_json(findings.state_changed)
+    written, size = heads.tobytes(), heads.itemsize
+    return [written[at : at + size] for at in range(0, len(written), size)]
+
+
+def _history(known: History) -> bytes:
     """The members that most rows of a pass share with many others."""
+    change, revision, first_seen, previous_state, previous_severity = known
     members = {
         "Revision": revision,
         "ChangeType": change,
@@ -101,6 +124,13 @@ def _history(change: ChangeType, revision: int, first_seen: int, previous_state:
         "PreviousSeverity": previous_severity,
     }
     return orjson.dumps(members)[1:-1]
+
+
+def _length(known: History) -> int:
+    return length_of_all(known[-2:])
+
+
+_HISTORIES = Memo(_history, size=4096, weigh=_length)
 
 
 def type_row(kind: RecommendationType, *, observed: str, run_id: str) -> Row:

@@ -23,7 +23,7 @@ class ScopeState:
     """All findings of a scope, and what else the next run has to know.
 
     `told` has the RecordId of the latest row of each assessment key. `observed` is when the scope was read last,
-    `watermark` when it was last read whole, `inventory_day` the UTC day of the inventory that was sent last; all ""
+    `watermark` when it was last read whole, `inventory_day` what the inventory that was sent last is dated; all ""
     before the first time. `outbox` names the pass whose rows this state accounts for: those that are still in the
     outbox are owed. `superseded` are the RecordIds of those among them that another page of that pass has corrected.
     `fence` names the latest run that deleted what others had left: to write it keeps them from saving after all.

@@ -7,13 +7,14 @@ alone because neighbours in a column resemble each other; ids and digests are ra
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 import orjson
 import zstandard
+from msgspec.structs import asdict
 
 from apiward_connector.finding import Kind
 from apiward_connector.identities import Identities
@@ -24,17 +25,24 @@ from apiward_core.errors import ConfigurationError
 FORMAT = b"apiward-connector-state"
 VERSION = b"2"
 _LEVEL = 3
+_CHECKSUM_LENGTH = 64
 _LENGTH = struct.Struct("<Q")
 _RANDOM = {"high", "low", "digest"}
 
 
 def encode(scope: str, state: ScopeState) -> bytes:
-    """The state of `scope` as bytes; equal states give equal bytes."""
-    parts = list(_framed(_parts(scope, state)))
-    checksum = hashlib.sha256()
-    for part in parts:
-        checksum.update(part)
-    return b"".join((b" ".join((FORMAT, VERSION, checksum.hexdigest().encode())), b"\n", *parts))
+    """The state of `scope` as bytes; equal states give equal bytes. They are never in memory twice."""
+    data = BytesIO()
+    data.write(_first_line("0" * _CHECKSUM_LENGTH))
+    start = data.tell()
+    for part in _parts(scope, state):
+        data.write(_LENGTH.pack(len(part)))
+        data.write(part)
+    with data.getbuffer() as written:
+        checksum = hashlib.sha256(written[start:]).hexdigest()
+    data.seek(0)
+    data.write(_first_line(checksum))
+    return data.getvalue()
 
 
 def decode(scope: str, data: bytes, *, place: str) -> ScopeState:
@@ -60,7 +68,11 @@ def decode(scope: str, data: bytes, *, place: str) -> ScopeState:
         raise _unusable(place, f"another build of apiward wrote it ({error})") from error
 
 
-def _parts(scope: str, state: ScopeState) -> Iterator[bytes]:
+def _first_line(checksum: str) -> bytes:
+    return b"%b %b %b\n" % (FORMAT, VERSION, checksum.encode())
+
+
+def _parts(scope: str, state: ScopeState) -> Iterator[bytes | memoryview]:
     ledger = state.ledger
     yield orjson.dumps(
         {
@@ -80,8 +92,8 @@ def _parts(scope: str, state: ScopeState) -> Iterator[bytes]:
     )
     compress = zstandard.ZstdCompressor(level=_LEVEL).compress
     for name in COLUMNS:
-        column = ledger[name]
-        yield column.tobytes() if name in _RANDOM else compress(column.tobytes())
+        column = ledger[name].view(np.uint8).data
+        yield column if name in _RANDOM else compress(column)
     yield from ledger.identities.blocks()
 
 
@@ -109,12 +121,6 @@ def _state(header: dict[str, Any], parts: Iterator[memoryview]) -> ScopeState:
         superseded=tuple(header["superseded"]),
         fence=header["fence"],
     )
-
-
-def _framed(parts: Iterable[bytes]) -> Iterator[bytes]:
-    for part in parts:
-        yield _LENGTH.pack(len(part))
-        yield part
 
 
 def _unframed(body: memoryview) -> Iterator[memoryview]:

@@ -39,6 +39,7 @@ USER_AGENT = f"apiward/{version('apiward')}"
 _METADATA_VERSION = "2022-09-01"
 _MOST_KEPT = 64  # clients of single subscriptions, about 40 KB each
 _BLOCK = 8 * 1024 * 1024  # bytes; what is larger goes to Blob Storage in blocks, so that a retry repeats one of them
+_BLOB_TIMEOUTS = {"connection_timeout": 20, "read_timeout": 60}  # seconds, as the SDK's own transport has them
 
 
 class AzureClients:
@@ -114,6 +115,7 @@ class AzureClients:
                 self.credential,
                 credential_scopes=[self.cloud.ingestion_scope],
                 **self._common,
+                retry_policy=self._until_deadline(),
             )
         )
 
@@ -137,8 +139,9 @@ class AzureClients:
         self._settings.require("state_container")
         url = str(self._settings.state_container).rstrip("/")
         clouds.require_blob_endpoint(self.cloud, url)
+        options = {**self._own(), "transport": self._transport or make_transport(**self._own(), **_BLOB_TIMEOUTS)}
         client = ContainerClient.from_container_url(
-            url, self.credential, max_single_put_size=_BLOCK, max_block_size=_BLOCK, **self._own()
+            url, self.credential, max_single_put_size=_BLOCK, max_block_size=_BLOCK, **options
         )
         return self._open.enter_context(client)
 
@@ -176,9 +179,12 @@ class AzureClients:
             "base_url": self.cloud.arm_endpoint,
             "credential_scopes": [self.cloud.arm_scope],
             **self._common,
-            "retry_policy": DeadlineRetryPolicy(timer=self._timer, patience=self._settings.throttle_patience),
+            "retry_policy": self._until_deadline(),
             "per_retry_policies": [pace or ArmPacePolicy(self._pace)],
         }
+
+    def _until_deadline(self) -> DeadlineRetryPolicy:
+        return DeadlineRetryPolicy(timer=self._timer, patience=self._settings.throttle_patience)
 
     @property
     def _common(self) -> dict[str, Any]:

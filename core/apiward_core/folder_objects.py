@@ -14,6 +14,7 @@ from apiward_core.objects import Stored, changed_meanwhile, checked_name, checke
 
 _SLASH = "+"  # in no name, and allowed in a file's name everywhere
 _LANES = 16
+_ALGORITHM = "sha256"
 
 
 class FolderObjects:
@@ -43,8 +44,7 @@ class FolderObjects:
         """
         path, new = self._path(name), _etag(data)
         with self._lane(name) as draft:
-            known = _content(path)
-            found = None if known is None else _etag(known)
+            found = _etag_in(path)
             if found == new:
                 return new
             if found != etag:
@@ -112,6 +112,12 @@ def _content(path: Path) -> bytes | None:
     return None
 
 
+def _etag_in(path: Path) -> str | None:
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        return hashlib.file_digest(file, _ALGORITHM).hexdigest()
+    return None
+
+
 def _sync(folder: Path) -> None:
     with suppress(PermissionError):  # Windows opens no folders; there a rename is durable without
         handle = os.open(folder, os.O_RDONLY)
@@ -122,4 +128,4 @@ def _sync(folder: Path) -> None:
 
 
 def _etag(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+    return hashlib.new(_ALGORITHM, data).hexdigest()

@@ -23,6 +23,7 @@ _QUERIES = 15  # as the document has it, until the first answer tells
 _WINDOW = 5.0
 _STEP = 0.5  # seconds; the reset is told in whole ones, and no document says whether they are rounded up
 _MOST = 1.0
+_MARGIN = 0.02  # seconds after the expected reset: one query may be faster on its way than another
 _AT_THE_RESET = 0.5  # seconds after the expected reset in which an answer still says something about when it was
 
 
@@ -116,7 +117,7 @@ class QuotaPacer:
         self._reserve = 1
         self._longest = _STEP
         self._fastest = inf
-        self._window = _Window(0, timer.now(), before=0, on_time=False)
+        self._window = _Window(0, -inf, before=0, on_time=False)
 
     def take(self) -> Query:
         """Wait until a query may be sent, and count it. Raises ThrottledError when that is beyond the patience."""
@@ -134,7 +135,7 @@ class QuotaPacer:
         """Take in what the answer to `query` told; None when it told nothing. `refused` when it was throttled."""
         with self._lock:
             window, now = query.window, self._timer.now()
-            self._fastest = min(self._fastest, now - query.sent_at)
+            self._learn_time(now - query.sent_at)
             window.flying -= 1
             if refused:
                 told, window = told or Allowance(0, self._length), self._window
@@ -156,13 +157,16 @@ class QuotaPacer:
         with self._lock:
             window = self._window
             left = max(0, window.left - self._reserve)
-            ends = window.resets + self._rounding
-            return window.last + (ends - window.last) / (left + 1) - self._timer.now()
+            return window.last + (self._ends - window.last) / (left + 1) - self._timer.now()
+
+    @property
+    def _ends(self) -> float:
+        return self._window.resets + self._rounding + _MARGIN
 
     def _count(self) -> Query:
         with self._lock:
             window, now = self._window, self._timer.now()
-            late = now - window.resets - self._rounding
+            late = now - self._ends
             if late >= 0:
                 on_time = late < _AT_THE_RESET and window.sent > 0
                 window = _Window(self._quota, now + self._length, before=max(0, window.left), on_time=on_time)
@@ -171,6 +175,13 @@ class QuotaPacer:
             window.sent += 1
             window.flying += 1
             return Query(window, window.sent, now)
+
+    def _learn_time(self, took: float) -> None:
+        """What is told is taken to have been said as long ago as the fastest answer took. The first one may be slow."""
+        if took < self._fastest:
+            if self._window.told:
+                self._window.resets += self._fastest - took
+            self._fastest = took
 
     def _learn_too_soon(self, window: _Window, resets: float) -> None:
         """The window before is not over yet."""
@@ -193,7 +204,7 @@ class QuotaPacer:
     def _learn_reset(self, query: Query, told: Allowance, resets: float) -> None:
         """The service has begun to count anew sooner than expected."""
         old = query.window
-        if self._timer.now() < old.resets + self._rounding:
+        if self._timer.now() < self._ends:
             self._rounding = max(0.0, self._rounding - _STEP)
         self._quota = max(self._quota, told.remaining + 1)
         self._window = _Window(told.remaining + 1, resets, before=0, on_time=False, told=True)

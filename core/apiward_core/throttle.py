@@ -15,7 +15,8 @@ from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import HTTPPolicy, RetryPolicy
 
 from apiward_core.errors import ThrottledError
-from apiward_core.quota import Allowance, QuotaPacer, Timer
+from apiward_core.quota import Allowance, Query, QuotaPacer, Timer
+from apiward_core.turns import aside
 
 _THROTTLED = 429
 _LIMITS = {"reads": (250, 25.0), "writes": (200, 10.0), "deletes": (200, 10.0)}
@@ -49,7 +50,8 @@ class TokenBucket:
                 )
             self._tokens -= 1
         if delay > 0:
-            self._timer.wait(delay)
+            with aside():
+                self._timer.wait(delay)
 
     def drain(self, seconds: float) -> None:
         """The service takes no call for so long; then it may have one, and more at the bucket's rate."""
@@ -114,15 +116,24 @@ class QuotaPolicy(HTTPPolicy[Any, Any]):
 
     def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
         """Send the request. Raises ThrottledError when the quota is used up for too long."""
-        query = self._pacer.take()
-        told, refused = None, False
+        with aside():
+            query = self._pacer.take()
+        answer: Any = None
         try:
             response = self.next.send(request)
-            told = Allowance.of(response.http_response.headers)
-            refused = response.http_response.status_code == _THROTTLED
+            answer = response.http_response
+        except Exception as error:
+            answer = getattr(error, "response", None)  # raw_response_hook may hand the answer out by raising
+            raise
         finally:
-            self._pacer.learn(query, told, refused=refused)
+            self._learn(query, answer)
         return response
+
+    def _learn(self, query: Query, answer: Any) -> None:
+        if answer is None:
+            self._pacer.learn(query, None)
+        else:
+            self._pacer.learn(query, Allowance.of(answer.headers), refused=answer.status_code == _THROTTLED)
 
 
 class DeadlineRetryPolicy(RetryPolicy[Any, Any]):

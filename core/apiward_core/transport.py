@@ -1,17 +1,24 @@
 """HTTP for the SDKs' clients, with what requests would do again for each call, or for each piece of a body, done once.
 
 An answer is read in one piece where requests takes 10 KB at a time, and a body is sent in pieces of a megabyte, not of
-16 KB: a page of Azure Resource Manager may have several megabytes, and several threads take turns at each piece.
+16 KB: a page of Azure Resource Manager may have several megabytes. Whoever waits for the service steps aside.
 """
 
 from collections.abc import Iterator
+from http.client import HTTPResponse
+from io import BufferedReader, RawIOBase
+from socket import socket
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from azure.core.pipeline.transport import RequestsTransport
 from requests.adapters import HTTPAdapter
-from urllib3 import BaseHTTPResponse, Retry
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager, Retry
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util import wait_for_read
+
+from apiward_core.turns import aside
 
 _CONNECTIONS = 32  # kept for each host: as many as there may be scopes at work
 _PIECE = 1024 * 1024  # bytes
@@ -23,7 +30,16 @@ def make_transport(**config: Any) -> RequestsTransport:
     session = _Session()
     for scheme in ("https://", "http://"):
         session.mount(scheme, _Adapter(pool_maxsize=_CONNECTIONS, max_retries=_NEVER))
-    return RequestsTransport(session=session, **config)
+    return _Transport(session=session, **config)
+
+
+class _Transport(RequestsTransport):  # type: ignore[misc]  # the SDK imports it lazily, so that it has no type
+    """Steps aside while it sleeps."""
+
+    def sleep(self, duration: float) -> None:
+        """Wait before a retry."""
+        with aside():
+            super().sleep(duration)
 
 
 class _Session(requests.Session):
@@ -61,6 +77,14 @@ class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *sizes: Any, **options: Any) -> None:
         """Make the pools of connections."""
         super().init_poolmanager(*sizes, **options, blocksize=_PIECE)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> PoolManager:
+        """The pools of connections by way of a proxy. Those to a SOCKS proxy are of a kind of their own."""
+        manager: PoolManager = super().proxy_manager_for(proxy, **options)
+        if isinstance(manager, ProxyManager):
+            manager.pool_classes_by_scheme = _POOLS
+        return manager
 
     def send(
         self, request: requests.PreparedRequest, stream: bool = False, *about: Any, **options: Any
@@ -85,3 +109,64 @@ class _Whole:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._body, name)
+
+
+class _Incoming(RawIOBase):
+    """What comes over a socket; whoever has to wait for it steps aside."""
+
+    def __init__(self, stream: RawIOBase, sock: socket) -> None:
+        super().__init__()
+        self._stream = stream
+        self._sock = sock
+        self._decrypted = getattr(sock, "pending", int)  # bytes that a TLS socket has taken in already
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read some bytes."""
+        if self._decrypted() or wait_for_read(self._sock, timeout=0):
+            return self._stream.readinto(buffer)
+        with aside():
+            return self._stream.readinto(buffer)
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._stream.close()
+        super().close()
+
+
+class _Answer(HTTPResponse):
+    def __init__(self, sock: socket, *about: Any, **options: Any) -> None:
+        super().__init__(sock, *about, **options)
+        self.fp = BufferedReader(_Incoming(self.fp.detach(), sock))
+
+
+class _Connection(HTTPConnection):
+    response_class = _Answer
+
+    def connect(self) -> None:
+        """Connect."""
+        with aside():
+            super().connect()
+
+
+class _SecureConnection(HTTPSConnection):
+    response_class = _Answer
+
+    def connect(self) -> None:
+        """Connect, and agree on keys."""
+        with aside():
+            super().connect()
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+_POOLS = {"http": _Pool, "https": _SecurePool}

@@ -13,7 +13,7 @@ from apiward_connector.sources.metadata import AssessmentMetadata, MetadataSourc
 from apiward_core.catalogue import load_catalogue
 from apiward_core.clock import parse_timestamp, timestamp
 from tests.contract.defender_examples import SUBSCRIPTION, Document, answering, documents, listed
-from tests.unit.connector.samples import columns
+from tests.unit.connector.samples import columns, read
 
 SCOPE = f"subscriptions/{SUBSCRIPTION}"
 VERSIONS = {"2020-01-01", "2021-06-01"}
@@ -37,7 +37,7 @@ def normaliser(metadata: Mapping[str, AssessmentMetadata]) -> Normaliser:
 def normalise(raw: Any) -> Finding:
     """The finding in an assessment of which Defender says that it concerns APIs; those of the examples do not."""
     metadata = {raw.name if isinstance(raw, ListedAssessment) else raw["name"]: AssessmentMetadata.parse(API_CATEGORY)}
-    result = normaliser(metadata).finding(raw)
+    result = read(normaliser(metadata), raw)
     assert isinstance(result, Finding), result
     return result
 
@@ -51,7 +51,7 @@ def test_each_assessment_keeps_what_the_example_says() -> None:
         assert found.place.resource_id == document.body["id"].partition("/providers/Microsoft.Security/")[0].lower(), (
             where
         )
-        assert (found.state, row["StateCause"]) == (status["code"], status.get("cause", "")), where
+        assert (found.statement.state, row["StateCause"]) == (status["code"], status.get("cause", "")), where
         changed = status.get("statusChangeDate")
         assert to_text(found.state_changed) == (timestamp(parse_timestamp(changed)) if changed else ""), where
         assert row["PortalLink"].endswith(f"/assessmentKey/{found.kind.key}"), where
@@ -72,7 +72,7 @@ def test_no_assessment_carries_metadata_so_it_has_to_be_joined() -> None:
 
 def test_the_assessments_of_the_examples_do_not_concern_apis() -> None:
     reader = normaliser({})
-    assert [document.example for document, raw in assessments() if reader.finding(raw)] == []
+    assert [document.example for document, raw in assessments() if read(reader, raw)] == []
 
 
 def test_each_metadata_document_keeps_what_the_example_says() -> None:

@@ -14,8 +14,8 @@ LIST_DESCENDANTS = "Microsoft.Management/managementGroups/descendants/read"
 _ROLE = "0b1d7f5e-4f0a-4f39-9f52-7d6b0e1a2c33"
 
 
-def grant_listing(lab: Lab, identity: str) -> None:
-    """Give an identity the custom role by which it may list what is below the tenant's root group, and no more."""
+def grant_listing(lab: Lab, *identities: str) -> None:
+    """Give identities the custom role by which they may list what is below the tenant's root group, and no more."""
     permissions = [Permission(actions=(LIST_DESCENDANTS,))]
     root = lab.estate.management_groups[0].resource_id
     lab.access.define(
@@ -28,8 +28,9 @@ def grant_listing(lab: Lab, identity: str) -> None:
             is_custom=True,
         )
     )
-    principal = lab.applications[identity].object_id
-    lab.access.assign(_ROLE, scope=root, role_id=_ROLE, principal_id=principal, by="", at_once=True)
+    for identity in identities:
+        principal = lab.applications[identity].object_id
+        lab.access.assign(principal, scope=root, role_id=_ROLE, principal_id=principal, by="", at_once=True)
 
 
 def read_rarely(app: App, lab: Lab) -> None:

@@ -15,7 +15,7 @@ from apiward.wiring import open_app
 from apiward_lab.lab import Lab
 from apiward_lab.rbac import BUILT_IN_ROLES
 from tests.contract.openapi import shared_dir
-from tests.e2e.commands import apiward
+from tests.e2e.commands import apiward, varied
 from tests.e2e.conftest import ROOT, Raised
 from tests.e2e.rare_reads import grant_listing, read_rarely
 
@@ -66,7 +66,7 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, set[str]]:
         demo = Demo(LabHandle(lab.descriptor()), tmp_path_factory.mktemp("state"), tmp_path_factory.mktemp("reports"))
         assert demo.play()["closed"]
         read_through_resource_graph(demo)
-        grant_listing(lab, "connector")
+        grant_listing(lab, "connector", "operator")
         with demo.app("connector") as connector:
             read_rarely(connector, lab)
         look(Raised(lab, demo))
@@ -97,8 +97,10 @@ def look(raised: Raised) -> None:
         ("ingest", "rebuild"),
         ("workbook", "render", "api-posture-leadership"),
     )
+    group = raised.lab.estate.management_groups[0].name
+    environment = varied(raised.environment("operator"), {"management_groups": group})
     for command in commands:
-        done = apiward(*command, "--json", environment=raised.environment("operator"), folder=raised.demo.folder)
+        done = apiward(*command, "--json", environment=environment, folder=raised.demo.folder)
         assert (done.returncode, done.stderr) == (0, ""), command
         assert json.loads(done.stdout)
 

@@ -81,8 +81,23 @@ def decoded(decode: Decode, body: bytes) -> Any:
         return None
 
 
+def plainly(body: bytes) -> Any:
+    """The document; half of a character, which orjson does not take, is one of the standard library's texts."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        try:
+            document = json.loads(body.decode())
+        except ValueError:
+            raise error from None
+        if "\\ud" in json.dumps(document):
+            return document
+        raise
+
+
 def described(page: Sequence[Any]) -> list[Any]:
-    return list(normaliser().findings(page))
+    findings, unreadable = normaliser().findings(page)
+    return [*findings, *unreadable]
 
 
 def spoilt(body: bytes, at: int, byte: int) -> bytes:
@@ -102,7 +117,7 @@ SPOILT_AT, SPOILT_BY = st.integers(-2000, 2000), st.integers(0, 255)
 @example([assessment(), with_properties(assessment(), ADDITIONALDATA={"a": 1})], None, -1, 0)
 def test_a_list_has_the_same_findings_however_it_is_decoded(items: Any, link: Any, at: int, byte: int) -> None:
     body = spoilt(json.dumps({"value": items, "nextLink": link}).encode(), at, byte)
-    fast, plain = decoded(assessment_list, body), decoded(orjson.loads, body)
+    fast, plain = decoded(assessment_list, body), decoded(plainly, body)
     assert (fast is None) == (plain is None)
     if isinstance(member(plain, "value"), list):
         assert member(fast, "nextLink") == member(plain, "nextLink")
@@ -114,7 +129,7 @@ def test_a_list_has_the_same_findings_however_it_is_decoded(items: Any, link: An
 def test_a_table_has_the_same_findings_however_it_is_decoded(rows: Any, token: Any, at: int, byte: int) -> None:
     about = {"totalRecords": len(rows), "count": len(rows), "resultTruncated": "false", "facets": []}
     body = spoilt(json.dumps({**about, "data": rows, "$skipToken": token}).encode(), at, byte)
-    fast, plain = decoded(assessment_table, body), decoded(orjson.loads, body)
+    fast, plain = decoded(assessment_table, body), decoded(plainly, body)
     assert (fast is None) == (plain is None)
     if isinstance(member(plain, "data"), list):
         assert [member(fast, name) for name in about if name not in ("count", "facets")] == [

@@ -283,7 +283,7 @@ def test_a_storm_over_a_changing_source_ends_in_what_the_source_says(
         for estate, kill in [*storm, (last, 0), (last, 0)]:
             world.clock.moment += timedelta(hours=7)
             world.run(estate, kill=kill)
-        assert world.current() == {name.hex(): found.state for name, found in look(last).items()}
+        assert world.current() == {name.hex(): found.statement.state for name, found in look(last).items()}
         history = world.history().values()
         changes = [row for row in history if row.get("ChangeType", "Snapshot") != "Snapshot"]
         assert len({(row["FindingId"], row["Revision"]) for row in changes}) == len(changes)

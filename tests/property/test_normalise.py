@@ -10,7 +10,7 @@ from apiward_connector.finding import Finding, Unreadable
 from apiward_connector.place import locate, place_of
 from apiward_core.arm_id import ArmId
 from apiward_core.errors import RejectedDataError
-from tests.unit.connector.samples import KEY, OTHER_KEY, SERVICE, SUBSCRIPTION, columns, normaliser
+from tests.unit.connector.samples import KEY, OTHER_KEY, SERVICE, SUBSCRIPTION, columns, normaliser, read
 
 NAMES = (
     *("id", "name", "location", "properties", "displayName", "resourceDetails", "azureResourceId", "status", "code"),
@@ -58,7 +58,7 @@ ROOTS = st.sampled_from(
 @example([])
 @example({"name": KEY, "properties": {"resourceDetails": {"id": SERVICE}, "additionalData": {"a": "\ud800"}}})
 def test_any_json_is_a_finding_or_unreadable_or_not_about_apis(raw: Any) -> None:
-    result = normaliser().finding(raw)
+    result = read(normaliser(), raw)
     if isinstance(result, Finding):
         assert columns(result)["ResourceId"] == result.place.resource_id
     elif result is not None:
@@ -76,7 +76,7 @@ def nested(depth: int) -> Any:
 def test_what_is_nested_too_deeply_is_named() -> None:
     details, status = {"id": SERVICE}, {"code": "Healthy"}
     raw = {"name": KEY, "properties": {"resourceDetails": details, "status": status, "additionalData": nested(900)}}
-    result = normaliser().finding(raw)
+    result = read(normaliser(), raw)
     assert isinstance(result, Unreadable)
     assert (result.what, "ecursion" in result.why) == (KEY, True)
 
@@ -96,7 +96,7 @@ def test_the_order_of_members_and_the_case_of_their_names_make_no_difference(raw
         }
 
     if clear(raw):
-        assert normaliser().finding(respelled(raw, names=True)) == normaliser().finding(raw)
+        assert read(normaliser(), respelled(raw, names=True)) == read(normaliser(), raw)
 
 
 def clear(document: Any) -> bool:

@@ -154,7 +154,7 @@ def _show_status(found: Status, clock: Clock) -> None:
     owed = sum(scope.owed or 0 for scope in found.scopes)
     if any(scope.last_run for scope in found.scopes):
         sources = _sources(found.scopes)
-        console.say(f"Read from {sources}; {sent} rows sent by the last runs, {dead} kept as dead letters.")
+        console.say(f"Read from {sources}; {sent} rows sent by the last runs, {dead} became dead letters then.")
     if not all(scope.last_run for scope in found.scopes):
         console.say(f"[yellow]never:[/] not in the last {LOOKS_BACK.days} days; to read it: apiward ingest run")
     if owed:

@@ -1,7 +1,8 @@
 """Reference data that is read once a UTC day and kept in between.
 
 An object is zstd-compressed JSON lines: a head that says what it is, one line for each item, and an end that counts
-them, so that neither reading nor writing needs more memory than one item, and a part is never taken for the whole.
+them, so that neither reading nor writing needs more memory than one item, and a part is never taken for the whole. The
+end also says what could not be read: each run that uses the object tells it.
 """
 
 import io
@@ -44,10 +45,11 @@ class Kind(Generic[Value]):
 
 @dataclass(frozen=True, slots=True)
 class Kept(Generic[Value]):
-    """Reference data, and when it was read, as an ISO 8601 time."""
+    """Reference data, when it was read, as an ISO 8601 time, and which items were unreadable then."""
 
     value: Value
     read_at: str
+    unreadable: tuple[str, ...]
 
     @property
     def day(self) -> str:
@@ -76,7 +78,7 @@ class DailyCache:
         Raises the errors of `apiward_core.errors` when it cannot be read and nothing was kept, and when nobody can tell
         whether anything was.
         """
-        return self._latest(kind, self._kept(kind))
+        return self._told(kind, self._latest(kind, self._kept(kind)))
 
     def find(self, kind: Kind[Value]) -> Kept[Value] | None:
         """As `get`, but None when it cannot be read and nothing was kept, which is told.
@@ -86,7 +88,7 @@ class DailyCache:
         """
         kept = self._kept(kind)
         try:
-            return self._latest(kind, kept)
+            return self._told(kind, self._latest(kind, kept))
         except ApiwardError as error:
             self._tell(Gap(self._what(kind), f"{error} Nothing is known of it."))
             return None
@@ -105,15 +107,20 @@ class DailyCache:
     def renewed(self, kind: Kind[Value]) -> Value | None:
         """What can be read now, whatever was kept; None when it cannot be read, which is told."""
         try:
-            return self._refresh(kind).value
+            return self._told(kind, self._refresh(kind)).value
         except ApiwardError as error:
             self._tell(Gap(self._what(kind), f"{error} What was read before is used."))
             return None
 
+    def _told(self, kind: Kind[Value], kept: Kept[Value]) -> Kept[Value]:
+        for item in kept.unreadable:
+            self._tell(Gap(self._what(kind), item))
+        return kept
+
     def _refresh(self, kind: Kind[Value]) -> Kept[Value]:
         self._renew()  # the kind before may have taken minutes to fail
         read_at = timestamp(self._clock.now())
-        data = _encode(kind.name, read_at, self._readable(kind))
+        data = _encode(kind.name, read_at, self._items(kind))
         try:
             self._objects.put(self._name(kind), data)
         except ApiwardError as error:  # it is read all the same, and will be read again in the next run
@@ -130,19 +137,11 @@ class DailyCache:
             self._tell(Gap(self._what(kind), f"{self._name(kind)}, in which it was kept, {error}."))
             return None
 
-    def _readable(self, kind: Kind[Value]) -> Iterator[Any]:
-        unreadable: list[Unreadable] = []
+    def _items(self, kind: Kind[Any]) -> Iterator[Any]:
         for number, item in enumerate(kind.read(self._subscription_id)):
             if number % _RENEW_EVERY == 0:
                 self._renew()
-            if isinstance(item, Unreadable):
-                unreadable.append(item)
-            else:
-                yield item
-        for item in unreadable[:_NAMED]:
-            self._tell(Gap(self._what(kind), f"{item.what[:_WHAT_LENGTH]}: {item.why}"))
-        if (more := len(unreadable) - _NAMED) > 0:
-            self._tell(Gap(self._what(kind), f"{more} more items could not be read either."))
+            yield item
 
     def _name(self, kind: Kind[Any]) -> str:
         return f"subscriptions/{self._subscription_id}/reference/{kind.name}"
@@ -155,14 +154,35 @@ class _DamagedError(Exception):
     """Says of an object why it cannot be used."""
 
 
+class _Refused:
+    """The items that could not be read; the first twenty are named."""
+
+    def __init__(self) -> None:
+        self._named: list[str] = []
+        self._others = 0
+
+    def add(self, item: Unreadable) -> None:
+        if len(self._named) < _NAMED:
+            self._named.append(f"{item.what[:_WHAT_LENGTH]}: {item.why}")
+        else:
+            self._others += 1
+
+    @property
+    def texts(self) -> list[str]:
+        return [*self._named, f"{self._others} more items could not be read either."] if self._others else self._named
+
+
 def _encode(name: str, read_at: str, items: Iterable[Any]) -> bytes:
-    data, count = io.BytesIO(), 0
+    data, count, refused = io.BytesIO(), 0, _Refused()
     with zstandard.ZstdCompressor(write_checksum=True).stream_writer(data, closefd=False) as stream:
         stream.write(_line({"kind": name, "version": _VERSION, "read_at": read_at}))
         for item in items:
-            stream.write(_line(item))
-            count += 1
-        stream.write(_line({"items": count}))
+            if isinstance(item, Unreadable):
+                refused.add(item)
+            else:
+                stream.write(_line(item))
+                count += 1
+        stream.write(_line({"items": count, "unreadable": refused.texts}))
     return data.getvalue()
 
 
@@ -177,15 +197,19 @@ def _decode(kind: Kind[Value], data: bytes) -> Kept[Value]:
             head = next(lines, None)
             if not isinstance(head, dict) or (head.get("kind"), head.get("version")) != (kind.name, _VERSION):
                 raise _DamagedError("is something else, or of another version")
-            return Kept(kind.build(_items(lines)), str(head["read_at"]))
+            end: dict[str, Any] = {}
+            value = kind.build(_items(lines, end))
+            return Kept(value, str(head["read_at"]), tuple(end.get("unreadable", ())))
     except (zstandard.ZstdError, ValueError, TypeError, LookupError) as error:
         raise _DamagedError(f"is damaged ({error})") from error
 
 
-def _items(lines: Iterator[Any]) -> Iterator[Any]:
+def _items(lines: Iterator[Any], end: dict[str, Any]) -> Iterator[Any]:
+    """The items; what the last line says is in `end` once all of them were taken."""
     for count, line in enumerate(lines):
         if isinstance(line, dict):
-            if line == {"items": count} and next(lines, None) is None:
+            if line.get("items") == count and next(lines, None) is None:
+                end.update(line)
                 return
             break
         yield line

@@ -66,6 +66,10 @@ class GovernanceIndex:
             first = min(of_key.get(item.resource_id, governance), governance, key=_urgency)
             of_key[item.resource_id] = shared.setdefault(first, first)
 
+    def has(self, key: str) -> bool:
+        """Whether an assessment with this key, in lower case, is governed anywhere."""
+        return key in self._by_key
+
     def of(self, resource_id: str, key: str) -> Governance:
         """The governance of the assessment `key` of a resource; both are in lower case."""
         return self._by_key.get(key, {}).get(resource_id, UNGOVERNED)
@@ -83,6 +87,10 @@ class ExemptionIndex:
     def __len__(self) -> int:
         return len(self._ends)
 
+    def has(self, definition_id: str) -> bool:
+        """Whether anything is exempt from the policy; its id is in lower case."""
+        return definition_id in self._ends
+
     def until(self, resource_id: str, definition_id: str) -> str:
         """When the exemption of a resource from a policy ends, "" when it has none or no end; ids are in lower case."""
         ends = self._ends.get(definition_id)
@@ -92,7 +100,8 @@ class ExemptionIndex:
 class Reference:
     """What is known besides the assessments. Ids and keys that are asked for are in lower case.
 
-    `inventory_day` is the UTC day of the inventory in it, that of its older half; "" when none was ever read.
+    `inventory_day` is the UTC day of the inventory in it, that of its older half; "" when none was ever read. It is
+    marked while one half was never read.
     """
 
     def __init__(
@@ -123,14 +132,21 @@ class Reference:
         """What the inventory says of the operation at `place`, or of the API where the place is one."""
         return self._inventory.exposure(place)
 
+    def concerns(self, key: str) -> bool:
+        """Whether governance or an exemption of any assessment with this key is known."""
+        return self._governance.has(key) or self._exemptions.has(self._policy_of(key))
+
     def governance(self, resource_id: str, key: str) -> Governance:
         """The governance of the assessment `key` of a resource."""
         return self._governance.of(resource_id, key)
 
     def exempt_until(self, resource_id: str, key: str) -> str:
         """When the exemption of a resource from the policy behind `key` ends, "" when it has none or no end."""
+        return self._exemptions.until(resource_id, self._policy_of(key))
+
+    def _policy_of(self, key: str) -> str:
         metadata = self.metadata.get(key) if self._exemptions else None
-        return self._exemptions.until(resource_id, metadata.policy_definition_id.lower()) if metadata else ""
+        return metadata.policy_definition_id.lower() if metadata else ""
 
     def tags(self, service_id: str) -> Mapping[str, str]:
         """The tags of a top-level resource; none of one that is not known."""

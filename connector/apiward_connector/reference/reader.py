@@ -81,7 +81,12 @@ class ReferenceReader:
         """
         started, gaps, late = timestamp(self._clock.now()), list[Gap](), list[Gap]()
         cache = DailyCache(self._objects, self._clock, subscription_id, tell=gaps.append, renew=renew)
-        late_cache = DailyCache(self._objects, self._clock, subscription_id, tell=late.append, renew=renew)
+
+        def tell_late(gap: Gap) -> None:
+            if gap not in gaps:
+                late.append(gap)
+
+        late_cache = DailyCache(self._objects, self._clock, subscription_id, tell=tell_late, renew=renew)
         kept = cache.get(self._metadata)
         is_new = kept.read_at >= started
         inventory, inventory_day = self._inventory(cache)
@@ -107,8 +112,7 @@ class ReferenceReader:
                 lambda items: Inventory(known, map(Endpoint._make, items)),
             )
         )
-        day = min((half.day for half in (collections, endpoints) if half), default="")
-        return endpoints.value if endpoints else Inventory(known), day
+        return endpoints.value if endpoints else Inventory(known), _day(collections, endpoints)
 
 
 def _all_of(endpoints: Iterable[Endpoint | Unreadable], collections: Sequence[Collection]) -> Iterator[Any]:
@@ -122,6 +126,12 @@ def _all_of(endpoints: Iterable[Endpoint | Unreadable], collections: Sequence[Co
             "Resource Graph gave no API endpoint, and the API collections have some.",
             remedy="Run again later; if it lasts, check the roles of the identity.",
         )
+
+
+def _day(*halves: Kept[Any] | None) -> str:
+    """The older day, marked while a half is missing: when that is read later in the day, the inventory is another."""
+    days = [half.day for half in halves if half]
+    return f"{min(days)}, half" if 0 < len(days) < len(halves) else min(days, default="")
 
 
 def _value(kept: Kept[Value] | None) -> Value | None:

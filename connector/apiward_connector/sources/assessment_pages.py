@@ -5,11 +5,14 @@ takes more than twice as long. A page that is spelled differently anywhere is de
 JSON is refused there: the documented spelling decides how fast a page is read and nothing else.
 
 What apiward only passes on, such as additional data, is left to orjson in both cases, because libraries differ in what
-numbers and escapes they take.
+numbers and escapes they take. orjson refuses half of a character (a lone surrogate), wherever it stands; such a page is
+decoded by the standard library, so that an API with an odd name hides itself and not all others.
 """
 
+import json
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 from msgspec import DecodeError, Raw, Struct, field
@@ -43,6 +46,7 @@ class _Table(Struct, forbid_unknown_fields=True, rename="camel"):
         }
 
 
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 _list = Decoder(_List)
 _table = Decoder(_Table)
 
@@ -66,8 +70,24 @@ def _decoded(body: bytes, decoder: "Decoder[_List] | Decoder[_Table]") -> Any:
         items = page.value if isinstance(page, _List) else page.data
         _parse([item.properties for item in items])
     except (DecodeError, ValueError, RecursionError):
-        return orjson.loads(body)
+        return _decoded_slowly(body)
     return page.document()
+
+
+def _decoded_slowly(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as refused:
+        if not _HALF.search(body):
+            raise
+        try:
+            return json.loads(body.decode(), parse_constant=_refuse)
+        except (ValueError, RecursionError):
+            raise refused from None
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def _parse(found: Sequence[Properties]) -> None:

@@ -8,6 +8,7 @@ from apiward_connector.assessment import GraphAssessment
 from apiward_connector.rest import as_text, text
 from apiward_connector.sources.paging import Page
 from apiward_core.errors import ApiwardError
+from apiward_core.turns import held
 
 Read = Callable[[Sequence[str]], Iterator[Page]]
 
@@ -23,7 +24,7 @@ class SharedQuery:
 
     def take(self, subscription_id: str) -> Page:
         """The rows of a subscription, once. Raises what the query raised, for each of the subscriptions."""
-        with self._lock:  # the others wait for the one query that answers them all
+        with held(self._lock):  # the others wait for the one query that answers them all
             if self._outcome is None:
                 self._outcome = self._fetch()
             if isinstance(self._outcome, ApiwardError):

@@ -5,16 +5,16 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 import duckdb
 import duckdb_kql
-from duckdb_kql.stored_functions import parse_functions
 from duckdb_kql.types import kusto_type
 
 from apiward_lab.loganalytics.columns import Column
+from apiward_lab.loganalytics.functions import parsed
 from apiward_lab.loganalytics.kql_errors import QueryError, explain
 from apiward_lab.loganalytics.kql_names import Names, check_case
 from apiward_lab.loganalytics.store import ARRIVED, naive
@@ -22,6 +22,7 @@ from apiward_lab.loganalytics.timespans import format_datetime, format_timespan
 
 _HIDDEN = re.compile(re.escape(ARRIVED) + r"\d*")
 _FETCH = 10_000
+_TIME_OF_QUERY = naive(datetime(1, 1, 1, tzinfo=UTC))  # stands for it in a translation that is kept
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
@@ -55,25 +56,20 @@ def run(
     if not kql.strip() or kql.lstrip().startswith("."):
         raise QueryError("SyntaxError", "SYN0001", "Expected a query, not an empty text or a control command.")
     try:
-        known = _parsed(tuple(functions))
-        check_case(_names(kql, tuple(functions)), schema)
-        sql = duckdb_kql.to_sql(kql, schema=dict(schema), functions=known, query_now=naive(now), allow_write=False)
-        cursor.execute(str(sql), sql.parameters or None)
+        sql = _translated(kql, tuple(functions), tuple((name, tuple(columns)) for name, columns in schema.items()))
+        given = {name: naive(now) if value == _TIME_OF_QUERY else value for name, value in sql.parameters.items()}
+        cursor.execute(str(sql), given or None)
         return _fetch(cursor, max_rows)
     except (duckdb_kql.KqlError, duckdb.Error, RecursionError) as error:
         raise explain(error) from error
 
 
-@lru_cache(maxsize=128)
-def _parsed(functions: tuple[str, ...]) -> Any:
-    """Parsing takes half of a query's time, and queries come with the same functions again and again."""
-    return parse_functions(list(functions))
-
-
 @lru_cache(maxsize=512)
-def _names(kql: str, functions: tuple[str, ...]) -> Names:
-    """Rules ask the same every hour."""
-    return Names.of(kql, _parsed(functions))
+def _translated(kql: str, functions: tuple[str, ...], schema: tuple[tuple[str, tuple[str, ...]], ...]) -> Any:
+    """Translating takes most of a query's time, and rules ask the same every hour."""
+    known, tables = parsed(functions), {name: list(columns) for name, columns in schema}
+    check_case(Names.of(kql, known), tables)
+    return duckdb_kql.to_sql(kql, schema=tables, functions=known, query_now=_TIME_OF_QUERY, allow_write=False)
 
 
 def _fetch(cursor: duckdb.DuckDBPyConnection, max_rows: int | None) -> Result:

@@ -6,6 +6,7 @@ Kusto allows F(1, c = 7): what is not named comes first, and parameters that are
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from duckdb_kql import KqlSyntaxError
 
@@ -20,8 +21,12 @@ def by_position(kql: str, functions: Mapping[str, Function]) -> str:
 
     Raises QueryError when a call names a parameter that does not exist, or twice, or leaves out one without default.
     """
-    if not _may_name_one(kql, functions.values()):
-        return kql
+    return _by_position(kql, tuple(functions.values())) if _may_name_one(kql, functions.values()) else kql
+
+
+@lru_cache(maxsize=512)
+def _by_position(kql: str, known: tuple[Function, ...]) -> str:
+    functions = {function.alias: function for function in known}
     try:
         root = kql_tree.tree(kql)
     except KqlSyntaxError:

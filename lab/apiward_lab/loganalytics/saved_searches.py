@@ -4,9 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from duckdb_kql.stored_functions import parse_functions
-
-from apiward_lab.loganalytics.functions import Function
+from apiward_lab.loganalytics.functions import Function, parsed
 from apiward_lab.web import Problem
 
 
@@ -57,7 +55,7 @@ def _check(search: SavedSearch) -> None:
     if search.function is None:
         return
     try:
-        parse_functions([search.function.definition])
+        parsed((search.function.definition,))
     except (ValueError, TypeError) as error:
         raise Problem(
             400, "BadRequest", f"Saved search '{search.name}': its function cannot be parsed: {error}"

@@ -1,6 +1,7 @@
 """Which resource types a query can read at all, so that the rows of the others need not be looked up for it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from duckdb_kql import ir
@@ -12,6 +13,7 @@ Types = frozenset[str]
 _EQUALS = {"==", "=~"}
 
 
+@lru_cache(maxsize=256)
 def types_read(kql: str) -> Mapping[str, Types | None]:
     """For each table (in lower case) the types that pass its first filters, in lower case; None: any type.
 

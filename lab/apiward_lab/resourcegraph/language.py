@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 
 import duckdb_kql
 
@@ -50,6 +51,7 @@ class GraphQuery:
     is_sorted: bool
 
 
+@lru_cache(maxsize=256)
 def understand(kql: str) -> GraphQuery:
     """The query, with the default table in front where it names none. Raises Refusal."""
     text = f"{DEFAULT_TABLE} | {kql}" if _LEADING_OPERATOR.match(kql) else kql

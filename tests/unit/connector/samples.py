@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from apiward_connector.delta import Pass
-from apiward_connector.finding import Finding
+from apiward_connector.finding import Finding, Findings, Unreadable
 from apiward_connector.normalise import Normaliser
 from apiward_connector.pipeline import Connector
 from apiward_connector.reference import Reference
@@ -78,9 +78,15 @@ def normaliser(metadata: Mapping[str, AssessmentMetadata] = METADATA) -> Normali
 
 def finding(raw: Any, metadata: Mapping[str, AssessmentMetadata] = METADATA) -> Finding:
     """The finding in an assessment that must be one."""
-    result = normaliser(metadata).finding(raw)
+    result = read(normaliser(metadata), raw)
     assert isinstance(result, Finding), result
     return result
+
+
+def read(reader: Normaliser, raw: Any) -> Finding | Unreadable | None:
+    """What a normaliser makes of one item."""
+    findings, unreadable = reader.findings([raw])
+    return next(iter([*findings, *unreadable]), None)
 
 
 def columns(found: Finding) -> dict[str, Any]:
@@ -105,7 +111,7 @@ class Scope:
     ) -> list[dict[str, Any]]:
         """The rows of one pass over pages of findings that still hold at its end."""
         reading = Pass(self.state, baseline=self._baseline)
-        told = [reading.take(page, now=now) for page in pages]
+        told = [reading.take(Findings.of(page), now=now) for page in pages]
         if whole:
             look_into = (lambda gone: normaliser().gone(gone, cause=cause)) if cause is not None else (lambda _: None)
             told += reading.miss(look_into, now=now)

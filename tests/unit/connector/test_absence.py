@@ -12,7 +12,7 @@ from azure.mgmt.security.v2024_01_01.models import Extension, Pricing
 
 from apiward_connector.existence import Existence
 from apiward_connector.explain import PRODUCER_GONE, RESOURCE_GONE, UNEXPLAINED, Explainer
-from apiward_connector.finding import UNHEALTHY, Finding, Kind
+from apiward_connector.finding import UNHEALTHY, Finding, Kind, Located, Statement
 from apiward_connector.moments import NONE
 from apiward_connector.place import locate
 from apiward_connector.sources.assessments import AssessmentsSource
@@ -107,7 +107,7 @@ class Tenant:
         key, known = raw.name, load_catalogue().by_key(raw.name)
         slug, policy = known.slug if known else UNCATALOGUED, self._metadata[key].policy_definition_id
         kind = Kind(key, slug, "", "", "", policy)
-        return Finding(b"", kind, locate(resource, {}), UNHEALTHY, "", NONE, NONE, "", 0, (), b"")
+        return Finding(b"", Statement(kind, UNHEALTHY), Located(locate(resource, {})), NONE, NONE)
 
     def _client(self, identity: str) -> Callable[[str], SecurityCenter]:
         def client(subscription_id: str) -> SecurityCenter:

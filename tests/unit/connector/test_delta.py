@@ -6,7 +6,7 @@ import numpy as np
 import orjson
 import pytest
 
-from apiward_connector.finding import Finding
+from apiward_connector.finding import Finding, Findings
 from apiward_connector.ledger import UNKNOWN_DIGEST
 from apiward_connector.rows import Changes, RecommendationRows, Row
 from apiward_connector.sources.metadata import AssessmentMetadata
@@ -260,7 +260,9 @@ def row(**said: Any) -> Row:
         previous_states=[values["before"]],
         previous_severities=[""],
     )
-    [written] = RecommendationRows(run_id="r", observed="2026-11-20T08:00:00.000000Z").write(changes, [UNHEALTHY])
+    [written] = RecommendationRows(run_id="r", observed="2026-11-20T08:00:00.000000Z").write(
+        changes, Findings.of([UNHEALTHY])
+    )
     document: Row = orjson.loads(written)
     return document
 

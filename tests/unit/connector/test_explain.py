@@ -9,7 +9,7 @@ from azure.core.pipeline.transport import HttpRequest
 
 from apiward_connector.existence import Existence
 from apiward_connector.explain import PRODUCER_GONE, RESOURCE_GONE, UNEXPLAINED, Explainer
-from apiward_connector.finding import UNHEALTHY, Finding, Kind
+from apiward_connector.finding import UNHEALTHY, Finding, Kind, Located, Statement
 from apiward_connector.moments import NONE
 from apiward_connector.place import locate
 from apiward_connector.policies import Assignment, Initiative, Reference, Rule
@@ -112,7 +112,7 @@ def explainer(web: Web, defender: Defender | None = None, *, max_reads: int = 50
 
 def absent(resource: str = API, recommendation: str = "apim-encrypted-protocols", policy: str = "") -> Finding:
     kind = Kind("", recommendation, "", "", "", policy)
-    return Finding(b"", kind, locate(ArmId.read(resource.lower()), {}), UNHEALTHY, "", NONE, NONE, "", 0, (), b"")
+    return Finding(b"", Statement(kind, UNHEALTHY), Located(locate(ArmId.read(resource.lower()), {})), NONE, NONE)
 
 
 def operation(name: str = "get", api: str = "echo") -> Finding:

@@ -26,6 +26,7 @@ from tests.unit.connector.samples import (
     assessment,
     finding,
     normaliser,
+    read,
     with_properties,
 )
 
@@ -46,6 +47,9 @@ class Known:
         if (place.service_id, place.api, place.operation) != (SERVICE.lower(), "echo", "get-item"):
             return Exposure(None, None, None, "", "", "")
         return Exposure(True, False, None, self.last_traffic, "GET", "/items/{id}")
+
+    def concerns(self, key: str) -> bool:
+        return key == KEY
 
     def governance(self, resource_id: str, key: str) -> Governance:
         return Governance("ada", DUE, False) if self._is_known(resource_id, key) else Governance("", "", None)
@@ -114,11 +118,14 @@ def test_members_are_found_in_the_spelling_of_resource_graph() -> None:
 def test_of_two_spellings_of_a_member_their_order_does_not_choose() -> None:
     upper, mixed = {"CODE": "Healthy"}, {"Code": "Unhealthy"}
     states = [
-        finding(with_properties(assessment(), status=status)).state
+        finding(with_properties(assessment(), status=status)).statement.state
         for status in ({**upper, **mixed}, {**mixed, **upper})
     ]
     assert states == ["Healthy", "Healthy"]
-    assert finding(with_properties(assessment(), status={**upper, "code": "NotApplicable"})).state == "NotApplicable"
+    assert (
+        finding(with_properties(assessment(), status={**upper, "code": "NotApplicable"})).statement.state
+        == "NotApplicable"
+    )
 
 
 def test_the_portal_link_opens_the_recommendation_and_nothing_that_a_key_could_smuggle_in() -> None:
@@ -160,7 +167,7 @@ def test_what_is_about_apis_is_kept_though_the_catalogue_does_not_know_it(item: 
     ],
 )
 def test_the_word_api_alone_is_not_about_apis(name: str) -> None:
-    assert normaliser().finding(with_properties(assessment(MACHINE, key=OTHER_KEY), displayName=name)) is None
+    assert read(normaliser(), with_properties(assessment(MACHINE, key=OTHER_KEY), displayName=name)) is None
 
 
 def test_an_unknown_key_is_catalogued_by_policy_and_by_display_name() -> None:
@@ -205,12 +212,12 @@ def test_an_assessment_id_in_the_details_is_cut_to_its_resource() -> None:
 
 def test_each_assessment_of_a_page_is_placed_where_its_own_resource_is() -> None:
     page = [assessment(f"{SERVICE}/apis/{api}", key=key) for api in ("a", "b", "a") for key in (KEY, OTHER_KEY)]
-    assert list(normaliser().findings(page)) == [finding(raw) for raw in page]
+    assert list(normaliser().findings(page).findings) == [finding(raw) for raw in page]
 
 
 def test_unknown_states_are_kept_and_known_ones_spelled_alike() -> None:
-    assert finding(assessment(code="OffByMoon")).state == "OffByMoon"
-    assert finding(assessment(code="unhealthy")).state == "Unhealthy"
+    assert finding(assessment(code="OffByMoon")).statement.state == "OffByMoon"
+    assert finding(assessment(code="unhealthy")).statement.state == "Unhealthy"
 
 
 def test_an_exemption_is_told_by_its_cause() -> None:
@@ -245,7 +252,7 @@ def test_values_of_the_wrong_type_are_absorbed() -> None:
     status = {"code": "Unhealthy", "cause": ["Exempt"], "statusChangeDate": 7}
     odd = with_properties(assessment(), status=status, additionalData="text", risk=None, metadata=[])
     written = columns(odd)
-    assert (finding(odd).state, written["StateCause"], written["StateChanged"]) == ("Unhealthy", "", None)
+    assert (finding(odd).statement.state, written["StateCause"], written["StateChanged"]) == ("Unhealthy", "", None)
     assert written["AdditionalData"] == {"value": "text"}
 
 
@@ -280,7 +287,7 @@ def test_values_of_the_wrong_type_are_absorbed() -> None:
     ],
 )
 def test_what_may_be_about_apis_and_cannot_be_read_is_reported(item: Any, reason: str) -> None:
-    result = normaliser().finding(item)
+    result = read(normaliser(), item)
     assert isinstance(result, Unreadable)
     assert reason in result.why
     assert orjson.dumps(result)
@@ -293,7 +300,7 @@ def test_an_oddly_named_api_is_recorded_under_its_name(name: str) -> None:
 
 
 def test_what_is_not_about_apis_may_be_unreadable() -> None:
-    assert normaliser().finding({"name": OTHER_KEY, "properties": {"displayName": "Patch machines"}}) is None
+    assert read(normaliser(), {"name": OTHER_KEY, "properties": {"displayName": "Patch machines"}}) is None
 
 
 def test_a_row_has_every_column_that_is_not_about_its_history() -> None:
@@ -302,7 +309,7 @@ def test_a_row_has_every_column_that_is_not_about_its_history() -> None:
 
 
 def test_what_else_is_known_is_joined() -> None:
-    row = said(joining(Known()).finding(assessment(ENDPOINT)))
+    row = said(read(joining(Known()), assessment(ENDPOINT)))
     assert (row["IsExternal"], row["IsAuthenticated"], row["HasSensitiveData"]) == (True, False, None)
     assert (row["LastTraffic"], row["HttpMethod"], row["UrlTemplate"]) == (TRAFFIC, "GET", "/items/{id}")
     assert (row["Owner"], row["DueDate"], row["GracePeriod"], row["ExemptUntil"]) == ("ada", DUE, False, END)
@@ -310,7 +317,7 @@ def test_what_else_is_known_is_joined() -> None:
 
 
 def test_what_is_not_known_is_empty() -> None:
-    row = said(joining(Known()).finding(assessment(MACHINE)))
+    row = said(read(joining(Known()), assessment(MACHINE)))
     assert [row[name] for name in ("HttpMethod", "UrlTemplate", "Owner", "RiskLevel")] == ["", "", "", ""]
     unknown = ("IsExternal", "IsAuthenticated", "HasSensitiveData", "LastTraffic", "DueDate", "GracePeriod")
     assert [row[name] for name in (*unknown, "ExemptUntil")] == [None] * 7
@@ -318,11 +325,15 @@ def test_what_is_not_known_is_empty() -> None:
 
 
 def test_risk_and_traffic_are_told_and_change_nothing() -> None:
-    plain = joining(Known("")).finding(assessment(ENDPOINT))
-    risky = joining(Known()).finding(with_properties(assessment(ENDPOINT), risk={"Level": "Critical"}))
+    plain = read(joining(Known("")), assessment(ENDPOINT))
+    risky = read(joining(Known()), with_properties(assessment(ENDPOINT), risk={"Level": "Critical"}))
     assert isinstance(plain, Finding)
     assert isinstance(risky, Finding)
-    assert (said(risky)["RiskLevel"], risky.risk_level, plain.risk_level) == ("Critical", "Critical", "")
+    assert (said(risky)["RiskLevel"], risky.statement.risk_level, plain.statement.risk_level) == (
+        "Critical",
+        "Critical",
+        "",
+    )
     assert (said(risky)["LastTraffic"], said(plain)["LastTraffic"]) == (TRAFFIC, None)
     assert risky.digest == plain.digest
 
@@ -346,17 +357,17 @@ def test_any_other_difference_is_a_change(other: Any) -> None:
 
 
 def test_what_is_joined_is_a_change() -> None:
-    joined = joining(Known()).finding(assessment(ENDPOINT))
+    joined = read(joining(Known()), assessment(ENDPOINT))
     assert isinstance(joined, Finding)
     assert joined.digest != finding(assessment(ENDPOINT)).digest
 
 
 def test_what_is_gone_is_described_like_what_is_there() -> None:
     raw = {**assessment(ENDPOINT, statusChangeDate=DUE, firstEvaluationDate=TRAFFIC), "location": "westeurope"}
-    there = joining(Known()).finding(with_properties(raw, additionalData={"a": 1}, risk={"level": "High"}))
+    there = read(joining(Known()), with_properties(raw, additionalData={"a": 1}, risk={"level": "High"}))
     assert isinstance(there, Finding)
     times = (there.first_evaluated, there.state_changed)
-    remembered = Gone(there.kind, there.place.resource_id, "", "", there.state, *times, "westeurope")
+    remembered = Gone(there.kind, there.place.resource_id, "", "", there.statement.state, *times, "westeurope")
     gone = joining(Known()).gone(remembered, cause="ResourceGone")
     assert (gone.id, gone.kind, gone.place) == (there.id, there.kind, there.place)
     assert said(gone) == {**said(there), "StateCause": "ResourceGone", "AdditionalData": {}, "RiskLevel": ""}
@@ -377,7 +388,7 @@ def test_a_description_of_two_megabytes_is_kept_whole() -> None:
 def test_keys_without_end_give_findings_and_no_more_types_than_fit() -> None:
     reader = normaliser()
     for number in range(5000):
-        assert isinstance(reader.finding(assessment(key=f"key-{number}")), Finding)
+        assert isinstance(read(reader, assessment(key=f"key-{number}")), Finding)
     assert len(reader.types) == 4096
 
 

@@ -11,56 +11,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apiward.local_kql import LocalKql
 from apiward_connector.ledger import Ledger
 from apiward_connector.rebuild import Rebuilder, Rebuilt
 from apiward_connector.state import ScopeState
 from apiward_connector.state_store import StateStore
-from apiward_core.clock import parse_timestamp
 from apiward_core.errors import ConfigurationError, ConflictError
 from apiward_core.folder_objects import FolderObjects
-from apiward_core.kql_engine import Arrival
 from apiward_core.logs import Row, TimeSpan
-from apiward_core.tables import all_tables
-from apiward_rules.functions import function_schemas
 from tests.unit.connector.samples import (
     SCOPE,
     SERVICE,
     SUBSCRIPTION,
     Estate,
-    MemorySink,
     SetClock,
     assessment,
     connector,
     states_in,
 )
+from tests.unit.connector.workspace import Workspace
 
 NAME = f"{SCOPE[1:]}/state"
-_TIMES = {"TimeGenerated", "FirstSeen", "FirstEvaluated", "StateChanged", "Watermark"}
 REMEMBERED = (
     *("revision", "first_seen", "first_evaluated", "state_changed", "row_day", "flags"),
     *("state", "previous_state", "previous_severity", "risk_level", "location"),
 )
-
-
-class Workspace(MemorySink):
-    """A sink whose rows can be queried as the Log Analytics query API gives them."""
-
-    def __init__(self, clock: SetClock) -> None:
-        super().__init__()
-        self._clock = clock
-        self._engine = LocalKql(all_tables(), function_schemas())
-
-    def query(self, kql: str, *, timespan: TimeSpan) -> list[Row]:
-        assert isinstance(timespan, timedelta)
-        tables = sorted({table for table, _ in self.sent})
-        arrivals = [Arrival(table, self.rows(table), self._clock.moment) for table in tables]
-        rows = self._engine.query(kql, arrivals, now=self._clock.moment + timedelta(minutes=1), period=timespan)
-        return [{name: _value(name, value) for name, value in row.items()} for row in rows]
-
-
-def _value(name: str, value: Any) -> Any:
-    return parse_timestamp(value) if name in _TIMES and isinstance(value, str) else value
 
 
 class World:

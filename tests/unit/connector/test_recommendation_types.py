@@ -6,7 +6,7 @@ from apiward_connector.rows import type_row
 from apiward_connector.sources.metadata import AssessmentMetadata
 from apiward_core.catalogue import load_catalogue
 from apiward_core.tables import TYPES, all_tables
-from tests.unit.connector.samples import KEY, OTHER_KEY, SERVICE, assessment, finding, normaliser
+from tests.unit.connector.samples import KEY, OTHER_KEY, SERVICE, assessment, finding, normaliser, read
 
 POLICY = "/providers/Microsoft.Authorization/policyDefinitions/ee7495e7-3ba7-40b6-bfee-c29e22cc75d4"
 SAID = AssessmentMetadata("Use TLS", POLICY, "High", (), "Why", "How", "Moderate", "High", ("dataExfiltration",))
@@ -18,7 +18,7 @@ OBSERVED = "2026-11-20T08:00:00.000000Z"
 def types(*items: Any, said: AssessmentMetadata | None = SAID) -> tuple[RecommendationType, ...]:
     reader = normaliser({KEY: said} if said else {})
     for item in items:
-        assert isinstance(reader.finding(item), Finding)
+        assert isinstance(read(reader, item), Finding)
     return reader.types
 
 
@@ -52,8 +52,8 @@ def test_the_order_of_findings_makes_no_difference() -> None:
 
 def test_what_makes_no_finding_makes_no_type() -> None:
     reader = normaliser()
-    reader.finding({"name": OTHER_KEY, "properties": {"displayName": "Patch machines"}})
-    reader.finding({"name": KEY, "id": "nonsense"})
+    read(reader, {"name": OTHER_KEY, "properties": {"displayName": "Patch machines"}})
+    read(reader, {"name": KEY, "id": "nonsense"})
     assert reader.types == ()
 
 

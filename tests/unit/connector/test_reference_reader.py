@@ -131,7 +131,17 @@ def test_collections_without_endpoints_are_half_an_inventory(world: World) -> No
     known, _ = world.reader().read(SUBSCRIPTION)
     assert known.exposure(locate(ArmId.read(f"{SERVICE_ID}/apis/echo"), {})).is_external is True
     assert [row["Kind"] for row in known.inventory_rows(run_id="run", observed=TRAFFIC)] == ["collection"]
-    assert known.inventory_day == "2026-11-20"
+    assert known.inventory_day.startswith("2026-11-20")
+
+
+@pytest.mark.parametrize("half", ["collections", "endpoints"])
+def test_the_other_half_makes_another_inventory_on_the_same_day(world: World, half: str) -> None:
+    failing: Told = getattr(world, half)
+    failing.error = UNAVAILABLE
+    days = [world.reader().read(SUBSCRIPTION)[0].inventory_day for _ in range(2)]
+    assert days[0] == days[1]
+    failing.error = None
+    assert world.reader().read(SUBSCRIPTION)[0].inventory_day not in {"", days[0]}
 
 
 @pytest.mark.parametrize("half", ["collections", "endpoints"])
@@ -221,7 +231,7 @@ def test_what_cannot_be_kept_is_used_and_told(tmp_path: Path) -> None:
     }
 
 
-def test_what_is_no_item_is_named_when_it_is_read(world: World) -> None:
+def test_what_is_no_item_is_named_by_each_run_that_lacks_it(world: World) -> None:
     refused = [Unreadable(f"row {number}", "It is none.") for number in range(25)]
     world.tags.items = (*refused, (SERVICE_ID, {"env": "prod"}))
     known, gaps = world.reader().read(SUBSCRIPTION)
@@ -229,6 +239,28 @@ def test_what_is_no_item_is_named_when_it_is_read(world: World) -> None:
     assert gaps[0] == Gap(f"the tags of {SCOPE}", "row 0: It is none.")
     assert gaps[-1] == Gap(f"the tags of {SCOPE}", "5 more items could not be read either.")
     assert len(gaps) == 21
+    assert world.reader().read(SUBSCRIPTION)[1] == gaps
+    assert world.tags.reads == 1
+
+
+def test_what_is_no_item_is_named_with_what_is_kept_of_the_last_day(world: World) -> None:
+    world.tags.items = (Unreadable("row", "It is none."),)
+    world.reader().read(SUBSCRIPTION)
+    world.clock.moment += timedelta(days=1)
+    world.tags.items, world.tags.error = (), UNAVAILABLE
+    _, (failure, unreadable) = world.reader().read(SUBSCRIPTION)
+    assert "What was read on 2026-11-20 is used." in failure.why
+    assert unreadable == Gap(f"the tags of {SCOPE}", "row: It is none.")
+
+
+def test_a_second_look_names_only_what_the_first_did_not(world: World) -> None:
+    world.metadata.items = (Unreadable("old", "It is none."), *world.metadata.items)
+    world.reader().read(SUBSCRIPTION)
+    world.clock.moment += timedelta(hours=1)
+    world.metadata.items = (Unreadable("new", "It is none."), *world.metadata.items)
+    known, [first] = world.reader().read(SUBSCRIPTION)
+    assert OTHER_KEY not in known.metadata
+    assert (first.why, *(gap.why for gap in known.late_gaps)) == ("old: It is none.", "new: It is none.")
 
 
 def test_a_key_that_came_up_during_the_day_is_looked_for_once(world: World) -> None:

@@ -87,7 +87,7 @@ def test_a_subscription_as_the_assessed_resource_gives_the_same_finding() -> Non
 
 def test_what_only_resource_graph_knows_is_kept() -> None:
     [item] = Tenant(answer(row(risk={"level": "Critical"}))).read()
-    assert finding(item).risk_level == "Critical"
+    assert finding(item).statement.risk_level == "Critical"
 
 
 def test_the_query_is_for_one_subscription_ordered_by_the_id_that_paging_needs() -> None:

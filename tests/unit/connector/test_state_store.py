@@ -1,4 +1,5 @@
 import hashlib
+import tracemalloc
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -6,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from apiward_connector.ledger import COLUMNS
+from apiward_connector.ledger import COLUMNS, Ledger
 from apiward_connector.state import ScopeState
 from apiward_connector.state_file import encode
 from apiward_connector.state_store import StateStore
@@ -46,6 +47,19 @@ def test_a_state_comes_back_as_it_was_saved(tmp_path: Path) -> None:
 
 def test_equal_states_give_equal_bytes() -> None:
     assert encode(SCOPE, some_state()) == encode(SCOPE, some_state())
+
+
+def test_to_make_the_bytes_takes_the_memory_of_one_copy() -> None:
+    random = np.random.default_rng(0)  # so that they are as long as what they are made of
+    columns = {name: np.frombuffer(random.bytes(800_000), dtype)[:100_000] for name, dtype in COLUMNS.items()}
+    ledger = Ledger(columns)
+    tracemalloc.start()
+    try:
+        data = encode(SCOPE, ScopeState(ledger=ledger))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * len(data)
 
 
 def test_a_scope_without_state_is_empty(tmp_path: Path) -> None:

@@ -1,37 +1,31 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from apiward.local_kql import LocalKql
 from apiward_connector.report import Gap
 from apiward_connector.state import ScopeState
 from apiward_connector.status import NEVER, ScopeStatus, Status, StatusReader
-from apiward_core.clock import parse_timestamp
 from apiward_core.dead_letters import ObjectDeadLetters
 from apiward_core.errors import AccessError
 from apiward_core.folder_objects import FolderObjects
-from apiward_core.kql_engine import Arrival
 from apiward_core.logs import Row, TimeSpan
 from apiward_core.tables import HEALTH, all_tables
-from apiward_rules.functions import function_schemas
 from tests.unit.connector.samples import (
     SCOPE,
     SERVICE,
     SUBSCRIPTION,
     Estate,
-    MemorySink,
     SetClock,
     assessment,
     connector,
     states_in,
 )
+from tests.unit.connector.workspace import Workspace
 
 OTHER = "22222222-2222-2222-2222-222222222222"
 OTHER_SCOPE = f"/subscriptions/{OTHER}"
-KQL = LocalKql({HEALTH: all_tables()[HEALTH]}, {"ApiConnectorHealth": function_schemas()["ApiConnectorHealth"]})
 HEALTH_STREAM = all_tables()[HEALTH].stream
 REFUSED = AccessError("HTTP 403 while listing.", remedy="Grant Reader.")
 ESTATE = Estate({SUBSCRIPTION: [[assessment(f"{SERVICE}/apis/{name}") for name in "ab"]], OTHER: [REFUSED]})
@@ -43,7 +37,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.clock = SetClock()
-        self.sink = MemorySink()
+        self.sink = Workspace(self.clock, copies=2)
         self.states = states_in(folder / "state", self.clock)
         self.dead_letters = ObjectDeadLetters(FolderObjects(folder / "objects"), clock=self.clock)
 
@@ -51,22 +45,12 @@ class Bench:
         connector(self.folder / "state", estate, self.sink, self.clock).run(subscriptions)
         self.clock.moment += timedelta(hours=1)
 
-    def query(self, kql: str, *, timespan: TimeSpan) -> list[Row]:
-        assert isinstance(timespan, timedelta)
-        arrival = Arrival(HEALTH, self.sink.rows(HEALTH), self.clock.moment)
-        rows = KQL.query(kql, [arrival, arrival], now=self.clock.moment, period=timespan)
-        return [{name: _as_the_sdk_reads(name, value) for name, value in row.items()} for row in rows]
-
     def status(self, *subscriptions: str, unlisted: Sequence[Gap] = ()) -> Status:
         every = timedelta(hours=1)
         reader = StatusReader(
-            logs=self, states=self.states, dead_letters=self.dead_letters, clock=self.clock, every=every
+            logs=self.sink, states=self.states, dead_letters=self.dead_letters, clock=self.clock, every=every
         )
         return reader.read(subscriptions, unlisted=unlisted)
-
-
-def _as_the_sdk_reads(name: str, value: Any) -> Any:
-    return parse_timestamp(value) if name in ("TimeGenerated", "LastWhole") and value else value
 
 
 @pytest.fixture
@@ -167,11 +151,12 @@ def test_a_column_that_does_not_hold_gaps_is_shown_as_it_is(bench: Bench, unread
     bench.run(SUBSCRIPTION)
     health = bench.sink.rows(HEALTH)[0]
 
-    class Odd(Bench):
+    class Odd(Workspace):
         def query(self, kql: str, *, timespan: TimeSpan) -> list[Row]:
             return [{**health, "LastWhole": None, "TimeGenerated": bench.clock.moment, "Unread": unread}]
 
-    [gap] = only(Odd(bench.folder).status(SUBSCRIPTION)).gaps
+    bench.sink = Odd(bench.clock)
+    [gap] = only(bench.status(SUBSCRIPTION)).gaps
     assert gap.why == unread
 
 

@@ -1,6 +1,7 @@
 """Clouds by name and from ARM metadata."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -32,6 +33,11 @@ def test_metadata_without_a_needed_field_is_refused_by_name() -> None:
     without = {name: value for name, value in METADATA.items() if name != "logAnalyticsResourceId"}
     with pytest.raises(ConfigurationError, match="logAnalyticsResourceId"):
         clouds.from_metadata("https://arm.example.invalid", without)
+
+
+def beginning_alike(endpoint: str) -> str:
+    """An address at a host of somebody else whose name begins with that of the endpoint."""
+    return f"https://{urlsplit(endpoint).hostname}.example.invalid/box"
 
 
 def _metadata(
@@ -71,7 +77,7 @@ def test_loopback_may_name_any_audience(endpoint: str, metadata: Any) -> None:
 
 
 def test_a_cloud_itself_may_name_its_audiences_and_no_others() -> None:
-    clouds.from_metadata("https://management.azure.com", AZURE[1])
+    assert clouds.from_metadata("https://management.azure.com", AZURE[1]).arm_endpoint == "https://management.azure.com"
     with pytest.raises(ConfigurationError, match="'usgov'"):
         clouds.from_metadata("https://management.azure.com", AZURE[3])
 
@@ -99,8 +105,10 @@ def test_an_unknown_cloud_is_refused_with_the_known_ones() -> None:
         (clouds.PUBLIC, "https://127.0.0.1:4443"),
     ],
 )
-def test_rows_go_to_hosts_of_the_cloud(cloud: clouds.Cloud, endpoint: str) -> None:
+def test_rows_go_to_hosts_of_the_cloud_and_to_none_that_begin_alike(cloud: clouds.Cloud, endpoint: str) -> None:
     clouds.require_ingestion_endpoint(cloud, endpoint)
+    with pytest.raises(ConfigurationError, match=r"ingestion_endpoint .* is refused"):
+        clouds.require_ingestion_endpoint(cloud, beginning_alike(endpoint))
 
 
 @pytest.mark.parametrize(
@@ -128,8 +136,10 @@ def test_a_token_for_ingestion_goes_nowhere_else(endpoint: str) -> None:
     ],
     ids=["public", "DNS zone", "usgov", "custom", "loopback"],
 )
-def test_state_goes_to_blob_hosts_of_the_cloud(cloud: clouds.Cloud, endpoint: str) -> None:
+def test_state_goes_to_blob_hosts_of_the_cloud_and_to_none_that_begin_alike(cloud: clouds.Cloud, endpoint: str) -> None:
     clouds.require_blob_endpoint(cloud, endpoint)
+    with pytest.raises(ConfigurationError, match=r"state_container .* is refused"):
+        clouds.require_blob_endpoint(cloud, beginning_alike(endpoint))
 
 
 @pytest.mark.parametrize(

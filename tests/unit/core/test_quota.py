@@ -99,6 +99,27 @@ def test_nearly_all_of_the_quota_is_used_and_nothing_is_refused(
     assert service.refused == 0
 
 
+def test_a_minute_of_the_documented_quota_is_used_but_for_a_few_queries() -> None:
+    timer = FakeTimer()
+    service = Service(timer)
+    assert Client(timer, service).send(180) >= 0.98
+    assert service.refused == 0
+
+
+def test_a_first_answer_that_took_long_lets_no_query_come_too_soon() -> None:
+    timer = FakeTimer()
+    pacer = QuotaPacer(timer, patience=300)
+    query = pacer.take()
+    timer.wait(0.4)  # it connected, and came at the end of that
+    begun = timer.now()
+    pacer.learn(query, Allowance(2, 5))
+    query = pacer.take()
+    timer.wait(0.01)
+    pacer.learn(query, Allowance(1, 3))
+    query = pacer.take()  # the one in reserve
+    assert query.sent_at >= begun + 5
+
+
 def test_answers_that_take_long_cost_little() -> None:
     timer = FakeTimer()
     service = Service(timer)

@@ -1,5 +1,6 @@
 """How the clients keep to Azure's limits, through the SDKs' own pipelines."""
 
+import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
@@ -12,6 +13,7 @@ from apiward_core.clients import AzureClients
 from apiward_core.errors import ThrottledError, TransientError, azure_errors
 from apiward_core.settings import explicit_settings
 from apiward_core.throttle import ArmPace, TokenBucket
+from apiward_core.turns import Turns
 from tests.unit.connector.transport import Answer, Credential, Replies
 from tests.unit.core.timers import FakeTimer
 
@@ -19,6 +21,7 @@ ONE, TWO = (f"{number:08}-0000-4000-8000-000000000000" for number in (1, 2))
 EMPTY: tuple[int, Any] = (200, {"value": []})
 MINUTE = {"Retry-After": "60"}
 ARM = "https://management.azure.com"
+INGESTION = "https://one.westeurope-1.ingest.monitor.azure.com"
 
 
 def throttled(**headers: str) -> tuple[int, Any, dict[str, str]]:
@@ -33,7 +36,10 @@ class Azure(Replies):
         self._last = replies[-1]
         self.timer = FakeTimer()
         self.clients = AzureClients(
-            explicit_settings(throttle_patience=300), credential=Credential(), transport=self, timer=self.timer
+            explicit_settings(throttle_patience=300, ingestion_endpoint=INGESTION),
+            credential=Credential(),
+            transport=self,
+            timer=self.timer,
         )
 
     def send(self, request: Any, **kwargs: Any) -> Answer:
@@ -53,6 +59,10 @@ class Azure(Replies):
     def query(self) -> None:
         with azure_errors("querying"):
             self.clients.resource_graph().resources(QueryRequest(query="q"), retry_on_methods=["POST"])
+
+    def upload(self) -> None:
+        with azure_errors("sending"):
+            self.clients.ingestion().upload("dcr-1", "Custom-Rows", io.BytesIO(b"[]"))
 
 
 def seconds(timer: FakeTimer, call: Callable[[], object], times: int = 1) -> float:
@@ -123,16 +133,19 @@ def test_clients_of_one_subscription_keep_one_pace() -> None:
     assert seconds(azure.timer, lambda: azure.get(TWO), 100) == 0
 
 
-def test_a_throttled_call_is_tried_until_it_is_taken() -> None:
-    azure = Azure(*repeat(throttled(**{"Retry-After": "20"}), 10), EMPTY)
-    assert azure.list() == []
+@pytest.mark.parametrize(("call", "answer"), [(Azure.list, EMPTY), (Azure.upload, (204, b""))])
+def test_a_throttled_call_is_tried_until_it_is_taken(call: Callable[[Azure], object], answer: tuple[int, Any]) -> None:
+    azure = Azure(*repeat(throttled(**{"Retry-After": "20"}), 10), answer)
+    call(azure)
+    assert len(azure.requests) == 11
     assert azure.timer.now() == 100 + 200
 
 
-def test_what_is_throttled_until_the_deadline_is_an_error() -> None:
+@pytest.mark.parametrize("call", [Azure.list, Azure.upload])
+def test_what_is_throttled_until_the_deadline_is_an_error(call: Callable[[Azure], object]) -> None:
     azure = Azure(throttled(**MINUTE))
-    with pytest.raises(ThrottledError, match="HTTP 429 while listing"):
-        azure.list()
+    with pytest.raises(ThrottledError, match="HTTP 429 while"):
+        call(azure)
     assert len(azure.requests) == 6
     assert azure.timer.now() == 100 + 300
 
@@ -181,6 +194,19 @@ def test_queries_keep_the_pace_of_their_quota_whichever_client_sends_them() -> N
     body = {"totalRecords": 0, "count": 0, "resultTruncated": "false", "data": []}
     azure = Azure((200, body))
     assert seconds(azure.timer, azure.query, 30) >= 29 * 5 / 15 - 1e-6
+
+
+@pytest.mark.parametrize(("call", "times"), [(Azure.list, 251), (Azure.query, 2)])
+def test_who_waits_for_the_pace_lets_others_compute(call: Callable[[Azure], object], times: int) -> None:
+    azure, turns = Azure((200, {"value": [], "data": []})), Turns(patience=60)
+
+    def compute() -> None:
+        with turns.taken():
+            pass
+
+    with ThreadPoolExecutor(1) as other, turns.taken():
+        azure.timer.after(0.001, lambda: other.submit(compute).result(20))
+        assert seconds(azure.timer, lambda: call(azure), times) > 0
 
 
 def test_clients_of_many_subscriptions_share_their_connections() -> None:

@@ -1,22 +1,30 @@
-"""The transport of the clients gives what the SDK's own would, and is told by the environment where to go."""
+"""The transport of the clients gives what the SDK's own would, and is told by the environment where to go.
+
+Whoever waits for an answer lets other threads compute meanwhile.
+"""
 
 import gzip
 import json
 import os
+import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import trustme
 from azure.core.exceptions import IncompleteReadError
 from azure.core.pipeline.transport import HttpRequest as LegacyRequest
 from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest
 
 from apiward_core.transport import make_transport
+from apiward_core.turns import Turns
 
 LONG = os.urandom(3_000_000)
 ASK_TWICE = """
@@ -65,14 +73,38 @@ class Service(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+class Late(Service):
+    """Answers when another thread has computed, half of an answer sooner where it is asked for one, or at once."""
+
+    computed: threading.Event
+
+    def do_GET(self) -> None:
+        answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n12"
+        early = {"/half": answer[:-1], "/now": answer}.get(self.path, b"")
+        self.wfile.write(early)
+        if early == answer or self.computed.wait(20):
+            self.wfile.write(answer.removeprefix(early))
+        else:
+            self.close_connection = True
+
+
+@contextmanager
+def serving(handler: type[Service], trust: ssl.SSLContext | None = None) -> Iterator[int]:
+    """The port where it answers."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        if trust is not None:
+            server.socket = trust.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield server.server_port
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with serving(Service) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture
@@ -124,3 +156,31 @@ def test_requests_go_by_the_proxy_of_the_environment_with_no_other_password(url:
         ["http://arm.invalid/first", "Bearer token", None],
         ["http://arm.invalid/second", "Bearer token", None],
     ]
+
+
+@pytest.mark.parametrize("path", ["whole", "half"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_who_waits_for_an_answer_or_its_rest_lets_others_compute(tmp_path: Path, scheme: str, path: str) -> None:
+    class Waiting(Late):
+        computed = threading.Event()
+
+    authority, trust = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(trust)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    turns = Turns(patience=60)
+
+    def compute() -> None:
+        with turns.taken():
+            Waiting.computed.set()
+
+    with (
+        serving(Waiting, trust if scheme == "https" else None) as port,
+        make_transport(connection_verify=str(tmp_path / "ca.pem")) as transport,
+        ThreadPoolExecutor(1) as other,
+    ):
+        url = f"{scheme}://127.0.0.1:{port}"
+        transport.send(HttpRequest("GET", f"{url}/now"))  # connects
+        with turns.taken():
+            computed = other.submit(compute)
+            assert transport.send(HttpRequest("GET", f"{url}/{path}")).content == b"12"
+        computed.result()

@@ -34,6 +34,19 @@ def test_columns_carry_kusto_types_and_values_their_json_form(logs: Logs) -> Non
     ]  # fmt: skip
 
 
+def test_a_query_that_is_asked_again_has_the_time_of_then_unless_it_sets_its_own(logs: Logs) -> None:
+    asked = ("print now()", "set query_now = datetime(2020-01-02); print now()")
+    first = [logs.rows(query) for query in asked]
+    logs.clock.advance(timedelta(hours=1))
+    again = [logs.rows(query) for query in asked]
+    assert [*first, again[0]] == [
+        [["2026-11-23T12:00:00.0000000Z"]],
+        [["2020-01-02T00:00:00.0000000Z"]],
+        [["2026-11-23T13:00:00.0000000Z"]],
+    ]
+    assert again[1] == first[1]
+
+
 def test_the_time_span_reaches_every_table_inside_functions_too(logs: Logs) -> None:
     save_function(logs, "All", "Facts_CL | union (Facts_CL | where TimeGenerated > ago(30d))")
     old = (START - timedelta(hours=5)).isoformat()

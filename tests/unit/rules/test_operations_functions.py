@@ -134,6 +134,27 @@ def test_health_has_a_record_once(rows: Rows) -> None:
 
 
 @pytest.mark.parametrize(
+    ("outcome", "read", "is_whole"),
+    [
+        ("Partial", 2 * MINUTE, True),
+        ("Partial", 4 * MINUTE, False),
+        ("Failed", 2 * MINUTE, False),
+    ],
+    ids=["read in this run", "read in an earlier run", "not sent"],
+)
+def test_a_run_that_read_all_assessments_counts_whatever_else_it_lacks(
+    rows: Rows, outcome: str, read: timedelta, is_whole: bool
+) -> None:
+    run = {"Scope": "/subscriptions/a", "FindingsCurrent": 0, "DurationSeconds": 180.0}
+    earlier = {"RecordId": "1", "Outcome": "Complete", "Watermark": (NOW - HOUR).isoformat()}
+    rows.send({**run, **earlier}, table=HEALTH, observed=NOW - HOUR)
+    latest = {"RecordId": "2", "Outcome": outcome, "Watermark": (NOW - read).isoformat()}
+    rows.send({**run, **latest}, table=HEALTH)
+    [found] = rows.query("ApiCoverage() | project Outcome, Known, Age = now() - WholeAt")
+    assert found == {"Outcome": outcome, "Known": True, "Age": "00:00:00" if is_whole else "01:00:00"}
+
+
+@pytest.mark.parametrize(
     ("table", "latest"),
     [
         (INVENTORY, "ApiInventoryCurrent() | project RecordId"),

@@ -1,0 +1,122 @@
+"""Threads that take turns compute one at a time while all behave, and never wait for each other forever."""
+
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+
+import pytest
+
+from apiward_core.turns import Turns, aside, held
+
+LONG = 60.0  # the patience where nobody should need it
+SOON = 20.0  # what a test waits for what happens at once, unless it is broken
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as made:
+        yield made
+
+
+def get_a_turn(turns: Turns, pool: ThreadPoolExecutor) -> None:
+    """Have another thread take its turn, by giving way and not by losing patience."""
+
+    def compute() -> None:
+        with turns.taken():
+            pass
+
+    pool.submit(compute).result(SOON)
+
+
+def test_one_thread_computes_at_a_time(pool: ThreadPoolExecutor) -> None:
+    turns, computing, most = Turns(patience=LONG), set[int](), 0
+
+    def compute(number: int) -> None:
+        nonlocal most
+        with turns.taken():
+            for _ in range(50):
+                computing.add(number)
+                zlib.compress(bytes(100_000))  # lets go of the interpreter
+                most = max(most, len(computing))
+                computing.remove(number)
+                with aside():
+                    pass
+
+    list(pool.map(compute, range(4)))
+    assert most == 1
+
+
+def test_who_steps_aside_lets_another_in(pool: ThreadPoolExecutor) -> None:
+    turns = Turns(patience=LONG)
+    with turns.taken(), aside():
+        get_a_turn(turns, pool)
+
+
+def test_who_is_aside_already_stays_there(pool: ThreadPoolExecutor) -> None:
+    turns = Turns(patience=LONG)
+    with turns.taken(), aside():
+        with aside():
+            pass
+        get_a_turn(turns, pool)
+
+
+def test_who_takes_a_turn_twice_gives_it_up_once(pool: ThreadPoolExecutor) -> None:
+    turns, other = Turns(patience=LONG), Turns(patience=LONG)
+    with turns.taken():
+        with turns.taken(), other.taken():
+            pass
+        with aside():
+            get_a_turn(turns, pool)
+    get_a_turn(turns, pool)
+
+
+def test_who_takes_no_turns_does_not_wait_for_one(pool: ThreadPoolExecutor) -> None:
+    def wait() -> None:
+        with aside():
+            pass
+
+    with Turns(patience=LONG).taken():
+        pool.submit(wait).result(SOON)
+
+
+@pytest.mark.parametrize("waiting", [nullcontext, aside])
+def test_an_error_gives_the_turn_back(
+    pool: ThreadPoolExecutor, waiting: Callable[[], AbstractContextManager[None]]
+) -> None:
+    turns = Turns(patience=LONG)
+    with suppress(ZeroDivisionError), turns.taken(), waiting():
+        raise ZeroDivisionError
+    get_a_turn(turns, pool)
+
+
+@contextmanager
+def simply(lock: threading.Lock) -> Iterator[None]:
+    with lock:
+        yield
+
+
+@pytest.mark.parametrize(
+    ("hold", "patience"), [(simply, 0.01), (held, LONG)], ids=["goes ahead without its turn", "waits aside"]
+)
+def test_who_has_a_lock_and_who_has_the_turn_both_finish(
+    pool: ThreadPoolExecutor, hold: Callable[[threading.Lock], AbstractContextManager[None]], patience: float
+) -> None:
+    turns, lock = Turns(patience=patience), threading.Lock()
+    locked, taken = threading.Event(), threading.Event()
+
+    def call_under_the_lock() -> None:
+        with turns.taken(), hold(lock), aside():
+            locked.set()
+            assert taken.wait(SOON)
+
+    def want_the_lock() -> None:
+        assert locked.wait(SOON)
+        with turns.taken():
+            taken.set()
+            with hold(lock):
+                pass
+
+    for done in [pool.submit(call_under_the_lock), pool.submit(want_the_lock)]:
+        done.result(SOON)

@@ -53,10 +53,9 @@ class ResourceDetails(Struct, gc=False, frozen=True, forbid_unknown_fields=True,
         return self.graph_id if self.id is UNSET else self.id
 
     @property
-    def ids(self) -> tuple[str | None, str | None]:
-        """The id of the resource, and that by which Azure knows it when it is in another cloud."""
-        azure = self.graph_azure_resource_id if self.azure_resource_id is UNSET else self.azure_resource_id
-        return self.resource_id, azure
+    def azure_id(self) -> str | None:
+        """The id by which Azure knows the resource when it is in another cloud."""
+        return self.graph_azure_resource_id if self.azure_resource_id is UNSET else self.azure_resource_id
 
 
 class Links(Struct, gc=False, frozen=True, forbid_unknown_fields=True, rename="camel"):

@@ -105,8 +105,8 @@ class Describer:
         self._tenant_id = tenant_id
         self._tenant = tenant_id.lower()
         self._page = f"{portal}/#blade/Microsoft_Azure_Security/RecommendationsBlade/assessmentKey"
-        self._kinds = Memo(self._kind_part, size=_REMEMBERED, weigh=_length_of_names)
-        self._sites = Memo(self._site_part, size=_REMEMBERED, weigh=_length_of_site)
+        self._kinds = Memo(self._kind_part, size=_REMEMBERED, weigh=_length)
+        self._sites = Memo(self._site_part, size=_REMEMBERED, weigh=_length)
         self._latest: tuple[Site, Exposure, Part] | None = None
 
     def statement(
@@ -240,12 +240,8 @@ def _members(columns: Mapping[str, Any]) -> bytes:
     return orjson.dumps(columns, option=orjson.OPT_SORT_KEYS)[1:-1]
 
 
-def _length_of_site(site: Site) -> int:
-    return length_of_all(astuple(site))
-
-
-def _length_of_names(kind: Kind) -> int:
-    return length_of_all((kind.key, kind.name, kind.category, kind.severity))
+def _length(shared: Site | Kind) -> int:
+    return length_of_all(astuple(shared))
 
 
 _UNGOVERNED = _governed("", "", None, "")

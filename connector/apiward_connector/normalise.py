@@ -1,10 +1,11 @@
 """Raw assessments into findings. Pure: no I/O, no time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
+from msgspec.structs import astuple
 
 from apiward_connector.assessment import ABSENT, Assessment, read_all
 from apiward_connector.columns import Describer, References
@@ -159,9 +160,12 @@ def _is_of_a_service(item: Assessment, *, key: str) -> bool:
     return any(_OF_SERVICE in f"/{spelled}" for spelled in spellings)
 
 
-def _spellings(item: Assessment) -> tuple[str | None, str | None, str]:
+def _spellings(item: Assessment) -> Iterator[str | None]:
     """The ids of the assessed resource, best first. Each may be that of an assessment of it."""
-    return (*item.properties.resource_details.ids, item.id)
+    details = item.properties.resource_details
+    yield details.resource_id
+    yield details.azure_id
+    yield item.id
 
 
 def _object(value: Any) -> Any:
@@ -177,4 +181,5 @@ def _unreadable(item: Assessment, why: str) -> Unreadable:
 
 
 def _length(said: _Said) -> int:
-    return length_of_all(tuple(each or "" for each in said[1:]))
+    kind, *texts = said
+    return length_of_all((*astuple(kind), *(each or "" for each in texts)))

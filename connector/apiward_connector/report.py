@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import orjson
+
 from apiward_connector.finding import Unreadable, digest
 from apiward_connector.rows import Row
 from apiward_connector.state import ScopeState
@@ -39,10 +41,10 @@ class Gap:
 class ScopeReport:
     """One scope of one run.
 
-    `read` counts assessments, `current` findings, None when the state could not be read; `changes` counts delivered
-    rows about findings by ChangeType, `sent` those of them that the service acknowledged, `types` and `inventory` the
-    rows of these kinds that it acknowledged. Over all kinds `dead` counts rows that are kept for replay, `cut`
-    shortened fields. `may_pass` says that what stopped the work may be over soon.
+    `read` counts assessments, `current` findings, None when the state could not be read. Of the rows that the service
+    acknowledged, `sent` counts those about findings, `changes` the same by ChangeType, and `types` and `inventory` the
+    rows of these kinds. Over all kinds `dead` counts rows that are kept for replay, `cut` shortened fields. `may_pass`
+    says that what stopped the work may be over soon.
     """
 
     scope: str
@@ -168,6 +170,7 @@ class Tally:
             case _:
                 self.sent += sent.sent
                 self.changes.update(batch.labels)
+                self.changes.subtract(orjson.loads(row)["ChangeType"] for row in sent.unsent)
         self.dead += sent.dead
         self.cut += sent.cut
 
@@ -184,7 +187,7 @@ class Tally:
             pages=self.pages,
             read=self.read,
             current=self.current,
-            changes=dict(self.changes),
+            changes=dict(+self.changes),
             sent=self.sent,
             types=self.types,
             inventory=self.inventory,

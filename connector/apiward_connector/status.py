@@ -31,9 +31,10 @@ class ScopeStatus:
 
     `watermark` is when the scope was last read whole, "" when it never was, and `watermark_age` the seconds since then.
     `current` counts its findings, None when the last run could not tell.
-    `sent` and `dead` count the rows of the last run, `owed` those that this machine has still to send; it is None when
-    the state cannot be read, which is then among the gaps. `next_due` is when the next run should begin; it is
-    `overdue` when that was longer ago than the time between two runs.
+    `sent` and `dead` count the rows of the last run, of which those that became dead letters may be replayed by now.
+    `owed` counts those that are still to be sent; it is None when the state cannot be read, which is then among the
+    gaps. `next_due` is when the next run should begin; it is `overdue` when that was longer ago than the time between
+    two runs.
     """
 
     scope: str
@@ -53,8 +54,8 @@ class ScopeStatus:
 
     @property
     def complete(self) -> bool:
-        """Whether everything was read and sent, and in time."""
-        return self.outcome == Outcome.COMPLETE and not (self.gaps or self.dead or self.owed or self.overdue)
+        """Whether everything was read, and in time, and nothing is owed. Dead letters are told apart: see `Status`."""
+        return self.outcome == Outcome.COMPLETE and not (self.gaps or self.owed or self.overdue)
 
 
 @dataclass(frozen=True, slots=True)

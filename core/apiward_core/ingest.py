@@ -51,17 +51,22 @@ class DeadLetters(Protocol):
 
 @dataclass
 class SendReport:
-    """What became of the rows: `sent` were acknowledged, `dead` are kept, `cut` counts shortened fields."""
+    """What became of the rows: `sent` were acknowledged, `dead` are kept, `cut` counts shortened fields.
+
+    `unsent` are the rows, each as JSON, that are kept or were left out.
+    """
 
     sent: int = 0
     dead: int = 0
     cut: int = 0
+    unsent: list[bytes] = field(default_factory=list)
 
     def add(self, other: "SendReport") -> None:
         """Count what became of further rows."""
         self.sent += other.sent
         self.dead += other.dead
         self.cut += other.cut
+        self.unsent += other.unsent
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +130,12 @@ class WorkspaceSink:
         What the service finds too large (413), or refuses though it takes other rows (400), is sent in smaller parts,
         down to the row that becomes a dead letter. Raises as `send` does.
         """
-        table = all_tables()[batch.table]
-        if without and any(_record_id(row) in without for row in batch_rows(batch)):
-            batch = _framed(table, [row for row in batch_rows(batch) if _record_id(row) not in without], cut=batch.cut)
-        report = SendReport(cut=batch.cut)
+        table, report = all_tables()[batch.table], SendReport(cut=batch.cut)
+        if without:
+            rows = batch_rows(batch)
+            report.unsent += [row for row in rows if _record_id(row) in without]
+            if report.unsent:
+                batch = _framed(table, [row for row in rows if _record_id(row) not in without], cut=batch.cut)
         if batch.rows:
             self._send(table, batch, report)
         return report
@@ -173,9 +180,8 @@ class WorkspaceSink:
         if refused is None:
             raise error
         for row, why in refused:
-            self._dead_letters.add(table.stream, row, why)
+            self._keep(table, row, why, report)
         report.sent += len(rows) - len(refused)
-        report.dead += len(refused)
 
     def _refusal(self, table: Table, rows: Sequence[bytes]) -> str:
         try:
@@ -196,8 +202,12 @@ class WorkspaceSink:
 
     def _bury(self, table: Table, batch: Batch, reason: str, report: SendReport) -> None:
         [row] = batch_rows(batch)
+        self._keep(table, row, reason, report)
+
+    def _keep(self, table: Table, row: bytes, reason: str, report: SendReport) -> None:
         self._dead_letters.add(table.stream, row, reason)
         report.dead += 1
+        report.unsent.append(row)
 
 
 class Packer:

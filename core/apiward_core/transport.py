@@ -1,7 +1,8 @@
 """HTTP for the SDKs' clients, with what requests would do again for each call, or for each piece of a body, done once.
 
-An answer is read in one piece where requests takes 10 KB at a time, and a body is sent in pieces of a megabyte, not of
-16 KB: a page of Azure Resource Manager may have several megabytes. Whoever waits for the service steps aside.
+An answer is read in one piece where requests takes 10 KB at a time, and handed on by the megabyte where azure-core cuts
+it into 4 KB, only to join them again. A body is sent in pieces of a megabyte, not of 16 KB: a page of Azure Resource
+Manager may have several megabytes. Whoever waits for the service steps aside.
 """
 
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ def make_transport(**config: Any) -> RequestsTransport:
     session = _Session()
     for scheme in ("https://", "http://"):
         session.mount(scheme, _Adapter(pool_maxsize=_CONNECTIONS, max_retries=_NEVER))
-    return _Transport(session=session, **config)
+    return _Transport(session=session, connection_data_block_size=_PIECE, **config)
 
 
 class _Transport(RequestsTransport):  # type: ignore[misc]  # the SDK imports it lazily, so that it has no type

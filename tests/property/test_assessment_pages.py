@@ -87,7 +87,7 @@ def plainly(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         try:
-            document = json.loads(body.decode())
+            document = json.loads(body.decode(), parse_int=orjson.loads, parse_float=orjson.loads)
         except ValueError:
             raise error from None
         if "\\ud" in json.dumps(document):
@@ -146,6 +146,19 @@ def listed(row: Any) -> Any:
     return {**row, "properties": {name: row[name] for name in PROPERTIES if name in row}}
 
 
+@pytest.mark.parametrize("number", ["18446744073709551616", "-0", "1.10", "1e300"])
+def test_half_of_a_character_changes_no_number_on_its_page(number: str) -> None:
+    data = b'{"value": [{"properties": {"additionalData": {"a": %b}}}, {"name": "%b"}]}'
+    alone, beside = (assessment_list(data % (number.encode(), name)) for name in (b"x", b"\\ud800"))
+    assert repr(beside["value"][0]["properties"]["additionalData"]) == repr({"a": orjson.loads(number)})
+    assert described(beside["value"][:1]) == described(alone["value"][:1])
+
+
+def test_a_number_that_is_none_is_refused_beside_half_of_a_character() -> None:
+    with pytest.raises(orjson.JSONDecodeError):
+        assessment_list(b'{"value": [{"properties": {"additionalData": 1e999}}, {"name": "\\ud800"}]}')
+
+
 DIGITS = st.lists(st.integers(0, 9), min_size=21, max_size=21)
 WRITTEN = DIGITS.map(lambda digits: "{}{}{}{}-{}{}-{}{}T{}{}:{}{}:{}{}.{}{}{}{}{}{}{}Z".format(*digits))
 LIKELY_DATES = st.datetimes().map(lambda moment: f"{moment.isoformat(timespec='microseconds')}7Z")
@@ -179,4 +192,5 @@ def test_a_row_is_decoded_the_fast_way(identity: Any) -> None:
     row = {"id": f"{SERVICE}/x", "name": KEY, "resourceDetails": identity, "status": {"code": "Healthy", "cause": None}}
     [item] = assessment_table(orjson.dumps({"data": [row], "totalRecords": 1}))["data"]
     assert isinstance(item, GraphAssessment)
-    assert item.properties.resource_details.ids == (SERVICE, None)
+    details = item.properties.resource_details
+    assert (details.resource_id, details.azure_id) == (SERVICE, None)

@@ -1,6 +1,8 @@
 """apiward ingest: the connector."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
+from itertools import count
 from typing import Annotated
 
 import typer
@@ -24,8 +26,11 @@ app = typer.Typer(help="Bring Defender's API recommendations into the workspace.
 def run(as_json: AsJson = False) -> None:
     """Read every subscription once and send what changed. Exit code 4 when something was not read or not sent."""
     with open_app(load_settings()) as opened, console.err.status("reading") as status:
-        connector = opened.connector(on_scope=lambda scope: status.update(f"{scope.scope}: {scope.outcome}"))
-        scopes = opened.scopes()
+        scopes, done = opened.scopes(), count(1)
+        expected = len(scopes.subscriptions) + len(scopes.unlisted)
+        connector = opened.connector(
+            on_scope=lambda scope: status.update(f"{next(done)} of {expected} done; {scope.scope}: {scope.outcome}")
+        )
         report = connector.run(scopes.subscriptions, unlisted=scopes.unlisted)
     if as_json:
         console.emit(report)
@@ -37,7 +42,10 @@ def run(as_json: AsJson = False) -> None:
 
 @app.command()
 def status(as_json: AsJson = False) -> None:
-    """The last run of every subscription. Exit code 4 when one is not complete or was never read, or rows are kept."""
+    """The last run of every subscription.
+
+    Exit code 4 when one is not Complete, was never read, owes rows or is overdue, and while there are dead letters.
+    """
     with open_app(load_settings()) as opened, console.err.status("asking the workspace"):
         scopes = opened.scopes()
         found = opened.ingest_status().read(scopes.subscriptions, unlisted=scopes.unlisted)
@@ -130,10 +138,13 @@ def show_scopes(scopes: Sequence[ScopeReport]) -> None:
     console.table("", ("subscription", "outcome", "read", "findings", "changes"), rows)
     sent, dead = sum(scope.sent for scope in scopes), sum(scope.dead for scope in scopes)
     types, inventory = sum(scope.types for scope in scopes), sum(scope.inventory for scope in scopes)
+    _show_outcomes(scopes)
     console.say(f"Read from {_sources(scopes)}; {sent} rows sent, {dead} kept as dead letters.")
     if types or inventory:
         console.say(f"Besides: {types} rows about recommendations, {inventory} of the API inventory.")
-    _show_gaps(gap for scope in scopes for gap in scope.gaps)
+    if dead:
+        console.say("To send the dead letters again: apiward ingest replay")
+    _show_gaps(scopes)
 
 
 def _show_status(found: Status, clock: Clock) -> None:
@@ -150,6 +161,7 @@ def _show_status(found: Status, clock: Clock) -> None:
     ]
     title = "How long ago each subscription was last run, and last read whole, and when it is due"
     console.table(title, ("subscription", "outcome", "run", "whole", "due in", "findings"), rows)
+    _show_outcomes(found.scopes)
     sent, dead = sum(scope.sent for scope in found.scopes), sum(scope.dead for scope in found.scopes)
     owed = sum(scope.owed or 0 for scope in found.scopes)
     if any(scope.last_run for scope in found.scopes):
@@ -158,20 +170,37 @@ def _show_status(found: Status, clock: Clock) -> None:
     if not all(scope.last_run for scope in found.scopes):
         console.say(f"[yellow]never:[/] not in the last {LOOKS_BACK.days} days; to read it: apiward ingest run")
     if owed:
-        console.say(f"[yellow]{owed} rows still to be sent from this machine;[/] the next run sends them first.")
+        console.say(f"[yellow]{owed} rows still to be sent;[/] the next run sends them first.")
     for scope in found.scopes:
-        if scope.dead:
+        if scope.dead and found.dead_letters:
             console.say(
                 f"[yellow]{scope.dead} rows of its last run[/] became dead letters: {_subscription(scope.scope)}"
             )
-    for stream, count in found.dead_letters.items():
-        console.say(f"[yellow]{count} dead letters[/] of {console.plain(stream)}; to send them: apiward ingest replay")
-    _show_gaps(gap for scope in found.scopes for gap in scope.gaps)
+    for stream, number in found.dead_letters.items():
+        console.say(f"[yellow]{number} dead letters[/] of {console.plain(stream)}; to send them: apiward ingest replay")
+    _show_gaps(found.scopes)
 
 
-def _show_gaps(gaps: Iterable[Gap]) -> None:
-    for gap in gaps:
-        console.say(f"[yellow]not read or not sent:[/] {console.plain(gap.what)}: {console.plain(gap.why)}")
+def _show_outcomes(scopes: Sequence[ScopeReport] | Sequence[ScopeStatus]) -> None:
+    """How many there are of each outcome, where a table is too long to count in."""
+    if len(scopes) > 1:
+        outcomes = Counter(str(scope.outcome) for scope in scopes)
+        shares = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.most_common())
+        console.say(f"{len(scopes)} in all: {shares}.")
+
+
+def _show_gaps(scopes: Sequence[ScopeReport] | Sequence[ScopeStatus]) -> None:
+    for scope in scopes:
+        for gap in scope.gaps:
+            console.say(
+                f"[yellow]not read or not sent:[/] {console.plain(_place(scope.scope, gap))}: {console.plain(gap.why)}"
+            )
+
+
+def _place(scope: str, gap: Gap) -> str:
+    """What a gap is about, with the subscription unless it says that itself."""
+    named = gap.what.lower().startswith(scope.lower())
+    return _subscription(gap.what) if named else f"{_subscription(scope)}: {gap.what}"
 
 
 def _subscription(scope: str) -> str:

@@ -95,7 +95,7 @@ class Inventory:
 
     def exposure(self, place: Place) -> Exposure:
         """What is known of the operation at `place`, of the API where the place is one, and of nothing else."""
-        api = (place.service_id, place.api)
+        api = (place.site.service_id, place.site.api)
         if place.operation:
             return self._endpoints.get(api, _NO_ENDPOINTS).get(place.operation, UNKNOWN)
         return self._apis.get(api, UNKNOWN)

@@ -6,7 +6,7 @@ JSON is refused there: the documented spelling decides how fast a page is read a
 
 What apiward only passes on, such as additional data, is left to orjson in both cases, because libraries differ in what
 numbers and escapes they take. orjson refuses half of a character (a lone surrogate), wherever it stands; such a page is
-decoded by the standard library, so that an API with an odd name hides itself and not all others.
+decoded by the standard library, but for its numbers, so that an API with an odd name hides itself and not all others.
 """
 
 import json
@@ -81,7 +81,7 @@ def _decoded_slowly(body: bytes) -> Any:
         if not _HALF.search(body):
             raise
         try:
-            return json.loads(body.decode(), parse_constant=_refuse)
+            return json.loads(body.decode(), parse_int=orjson.loads, parse_float=orjson.loads, parse_constant=_refuse)
         except (ValueError, RecursionError):
             raise refused from None
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from apiward_lab.paging import page
 from apiward_lab.policy.book import PolicyBook
-from apiward_lab.policy.lists import at_scope, equals, scope_of
+from apiward_lab.policy.lists import at_scope, equals, properties_in, scope_of
 from apiward_lab.policy.model import PolicyAssignment
 from apiward_lab.web import Call, Json, Problem, Reply
 
@@ -50,11 +50,7 @@ class AssignmentHandlers:
 
     def put(self, call: Call) -> Reply:
         """Create or replace."""
-        sent = call.json()
-        properties = sent.get("properties") if isinstance(sent, dict) else None
-        if not isinstance(properties, dict):
-            raise Problem(400, "InvalidRequestContent", "The body must hold an object named properties.")
-        kept = {name: properties[name] for name in _WRITABLE if properties.get(name) is not None}
+        kept = properties_in(call, _WRITABLE)
         self._check(kept)
         assignment = PolicyAssignment(scope_of(call), call.params["name"], {**_DEFAULTS, **kept})
         self._book.assign(assignment)

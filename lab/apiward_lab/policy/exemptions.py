@@ -7,7 +7,7 @@ from typing import Any
 from apiward_lab.clock import VirtualClock
 from apiward_lab.paging import page
 from apiward_lab.policy.book import PolicyBook
-from apiward_lab.policy.lists import at_scope, equals, scope_of
+from apiward_lab.policy.lists import at_scope, equals, properties_in, scope_of
 from apiward_lab.policy.model import PROVIDER, PolicyExemption
 from apiward_lab.web import Call, Json, Problem, Reply, timestamp
 
@@ -52,11 +52,7 @@ class ExemptionHandlers:
 
     def put(self, call: Call) -> Reply:
         """Create or replace; the scope must be that of the assignment or below it."""
-        sent = call.json()
-        properties = sent.get("properties") if isinstance(sent, dict) else None
-        if not isinstance(properties, dict):
-            raise Problem(400, "InvalidRequestContent", "The body must hold an object named properties.")
-        kept = {name: properties[name] for name in _WRITABLE if properties.get(name) is not None}
+        kept = properties_in(call, _WRITABLE)
         scope, known, now = scope_of(call), self._find(call), self._clock.now()
         self._check(kept, scope)
         exemption = PolicyExemption(scope, call.params["name"], kept, known.created if known else now, changed=now)

@@ -1,7 +1,8 @@
-"""What the lists of Azure Policy share: their filters and their pages."""
+"""What the handlers of Azure Policy share: their scopes, filters and bodies."""
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from apiward_lab.policy.book import E, PolicyBook
 from apiward_lab.web import Call, Problem
@@ -40,3 +41,12 @@ def equals(call: Call, field: str) -> str | None:
             400, "InvalidFilterInQueryString", f"Invalid $filter '{condition}' specified in the query string."
         )
     return match["value"].lower()
+
+
+def properties_in(call: Call, names: Sequence[str]) -> dict[str, Any]:
+    """The properties of these names in the body, but for nulls. Raises Problem 400 when it holds no properties."""
+    sent = call.json()
+    properties = sent.get("properties") if isinstance(sent, dict) else None
+    if not isinstance(properties, dict):
+        raise Problem(400, "InvalidRequestContent", "The body must hold an object named properties.")
+    return {name: properties[name] for name in names if properties.get(name) is not None}

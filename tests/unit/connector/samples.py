@@ -168,7 +168,9 @@ class MemorySink:
 
     def deliver(self, batch: Batch, *, without: frozenset[str] = frozenset()) -> SendReport:
         rows = [orjson.loads(row) for row in batch_rows(batch)]
-        return self.take(all_tables()[batch.table], [row for row in rows if row["RecordId"] not in without])
+        report = self.take(all_tables()[batch.table], [row for row in rows if row["RecordId"] not in without])
+        report.unsent += [orjson.dumps(row) for row in rows if row["RecordId"] in without]
+        return report
 
     def take(self, table: Table, rows: list[dict[str, Any]]) -> SendReport:
         if self._before is not None:

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
+from msgspec.structs import replace
 
-from apiward_connector.finding import Finding, Findings
+from apiward_connector.finding import Finding, Findings, Part
 from apiward_connector.ledger import UNKNOWN_DIGEST
 from apiward_connector.rows import Changes, RecommendationRows, Row
 from apiward_connector.sources.metadata import AssessmentMetadata
@@ -302,3 +303,17 @@ def test_what_was_known_already_is_the_latest_of_three_statements_in_any_order(o
     scope = Scope()
     scope.look([said[2]])
     assert scope.look(*([said[number]] for number in order)) == []
+
+
+def numbered(number: int) -> Finding:
+    """A finding that differs from others in every column."""
+    found = finding({**assessment(f"{SERVICE}/apis/{number}"), "location": str(number)})
+    times = {"first_evaluated": number, "state_changed": 10 + number}
+    part = Part(b"%d" % number, b"%d" % number)
+    return replace(found, **times, digest=number, governed=part, additional_data=b'{"a":%d}' % number)
+
+
+def test_what_is_picked_keeps_all_that_it_says() -> None:
+    three = [numbered(number) for number in range(3)]
+    assert list(Findings.of(three).pick([2, 0])) == [three[2], three[0]]
+    assert list(Findings.of(three).pick([2, 0, 1])) == [three[2], three[0], three[1]]

@@ -1,3 +1,4 @@
+import tracemalloc
 from collections.abc import Mapping
 from typing import Any
 
@@ -390,6 +391,22 @@ def test_keys_without_end_give_findings_and_no_more_types_than_fit() -> None:
     for number in range(5000):
         assert isinstance(read(reader, assessment(key=f"key-{number}")), Finding)
     assert len(reader.types) == 4096
+
+
+def test_names_without_end_are_not_remembered() -> None:
+    reader, size = normaliser(), 100_000
+    long = with_properties(assessment(), displayName="", metadata={"policyDefinitionId": "x" * size})
+    read(reader, assessment())  # what is made once
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(20):
+            read(reader, with_properties(assessment(), displayName=f"API endpoints {number} {'x' * size}"))
+            read(reader, {**long, "name": f"key-{number}"})
+        taken = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert taken < 2 * size
 
 
 def test_of_two_names_of_one_key_the_order_does_not_choose() -> None:

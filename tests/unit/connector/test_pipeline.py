@@ -5,6 +5,7 @@ from secrets import token_hex
 from threading import Barrier, Event
 from typing import Any
 
+import orjson
 import pytest
 
 from apiward_connector.finding import Finding
@@ -21,7 +22,7 @@ from apiward_core.errors import (
     TransientError,
 )
 from apiward_core.folder_objects import FolderObjects
-from apiward_core.ingest import Batch, Row, SendReport
+from apiward_core.ingest import Batch, Row, SendReport, batch_rows
 from apiward_core.objects import ObjectStore
 from apiward_core.tables import HEALTH, INVENTORY, RECOMMENDATIONS, Table, all_tables
 from tests.unit.connector.samples import (
@@ -171,6 +172,14 @@ def test_repeated_and_contradicting_statements_give_one_row(bench: Bench) -> Non
     assert [row["State"] for row in bench.sink.rows(RECOMMENDATIONS)] == ["Healthy"]
 
 
+def test_a_row_that_a_later_page_corrected_is_neither_sent_nor_counted(bench: Bench) -> None:
+    early = assessment(code="Unhealthy", statusChangeDate="2026-11-01T00:00:00Z")
+    late = assessment(code="Healthy", statusChangeDate="2026-11-02T00:00:00Z")
+    scope = only(bench.run([early], [late]))
+    assert [row["State"] for row in bench.sink.rows(RECOMMENDATIONS)] == ["Healthy"]
+    assert (scope.sent, scope.changes) == (1, {"New": 1})
+
+
 def test_metadata_that_cannot_be_read_fails_the_scope(bench: Bench) -> None:
     class NoMetadata(Estate):
         def read(self, subscription_id: str, *, renew: Callable[[], None]) -> Any:
@@ -236,20 +245,22 @@ class DeadEnd:
         self._table = table
 
     def send(self, table: Table, rows: Iterable[Row]) -> SendReport:
-        return self._report(table.name, len(list(rows)))
+        return self._report(table.name, [orjson.dumps(row) for row in rows])
 
     def deliver(self, batch: Batch, *, without: frozenset[str] = frozenset()) -> SendReport:
-        return self._report(batch.table, batch.rows)
+        return self._report(batch.table, batch_rows(batch))
 
-    def _report(self, table: str, count: int) -> SendReport:
-        return SendReport(dead=count) if table == self._table else SendReport(sent=count)
+    def _report(self, table: str, rows: list[bytes]) -> SendReport:
+        return SendReport(dead=len(rows), unsent=rows) if table == self._table else SendReport(sent=len(rows))
 
 
-@pytest.mark.parametrize("table", [RECOMMENDATIONS, HEALTH])
-def test_dead_letters_make_the_run_incomplete_and_are_not_sent_again(tmp_path: Path, table: str) -> None:
+@pytest.mark.parametrize(("table", "arrived"), [(RECOMMENDATIONS, {}), (HEALTH, {"New": 1})])
+def test_dead_letters_make_the_run_incomplete_and_are_not_sent_again(
+    tmp_path: Path, table: str, arrived: dict[str, int]
+) -> None:
     clock, estate = SetClock(), Estate({SUBSCRIPTION: [[A]]})
     report = connector(tmp_path, estate, DeadEnd(table), clock).run([SUBSCRIPTION])
-    assert (only(report).dead, report.exit_code) == (1, 4)
+    assert (only(report).dead, only(report).changes, report.exit_code) == (1, arrived, 4)
     again = connector(tmp_path, estate, MemorySink(), clock).run([SUBSCRIPTION])
     assert only(again).changes == {}
 

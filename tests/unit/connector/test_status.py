@@ -10,8 +10,9 @@ from apiward_connector.status import NEVER, ScopeStatus, Status, StatusReader
 from apiward_core.dead_letters import ObjectDeadLetters
 from apiward_core.errors import AccessError
 from apiward_core.folder_objects import FolderObjects
+from apiward_core.ingest import Batch, SendReport, batch_rows
 from apiward_core.logs import Row, TimeSpan
-from apiward_core.tables import HEALTH, all_tables
+from apiward_core.tables import HEALTH, RECOMMENDATIONS, all_tables
 from tests.unit.connector.samples import (
     SCOPE,
     SERVICE,
@@ -144,6 +145,32 @@ def test_dead_letters_are_counted_by_stream(bench: Bench) -> None:
     bench.dead_letters.add(HEALTH_STREAM, b"{}", "too large")
     status = bench.status(SUBSCRIPTION)
     assert (status.dead_letters, status.exit_code) == ({HEALTH_STREAM: 1}, 4)
+
+
+class Refusing(Workspace):
+    """A workspace that refuses every row about a finding."""
+
+    def __init__(self, clock: SetClock, dead_letters: ObjectDeadLetters) -> None:
+        super().__init__(clock)
+        self._dead_letters = dead_letters
+
+    def deliver(self, batch: Batch, *, without: frozenset[str] = frozenset()) -> SendReport:
+        if batch.table != RECOMMENDATIONS:
+            return super().deliver(batch, without=without)
+        rows = batch_rows(batch)
+        self._dead_letters.add_all(all_tables()[batch.table].stream, rows, "too large")
+        return SendReport(dead=len(rows), unsent=rows)
+
+
+def test_dead_letters_that_were_replayed_are_no_reason_to_look_any_more(bench: Bench) -> None:
+    bench.sink = Refusing(bench.clock, bench.dead_letters)
+    bench.run(SUBSCRIPTION)
+    status = bench.status(SUBSCRIPTION)
+    assert (only(status).outcome, only(status).dead, status.exit_code) == ("Complete", 2, 4)
+    for bundle in bench.dead_letters.bundles():
+        bench.dead_letters.settle(bundle, [])
+    status = bench.status(SUBSCRIPTION)
+    assert (only(status).dead, status.dead_letters, status.exit_code) == (2, {}, 0)
 
 
 @pytest.mark.parametrize("unread", ['[{"what": "a", "wh...[cut by apiward]', '[{"what": "a"}]', "7"])

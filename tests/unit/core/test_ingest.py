@@ -101,7 +101,7 @@ def test_a_refused_batch_is_halved_until_one_row_is_left_which_is_kept() -> None
     workspace = Workspace(TOO_LARGE, TOO_LARGE, DONE, TOO_LARGE, DONE)
     report = workspace.send([{"Pages": number} for number in range(4)])
     assert [len(body) for body in workspace.bodies()] == [4, 2, 1, 1, 2]
-    assert (report.sent, report.dead) == (3, 1)
+    assert (report.sent, report.dead, report.unsent) == (3, 1, [b'{"Pages":1}'])
     [(stream, row, reason)] = workspace.kept.letters
     assert (stream, row) == (TABLE.stream, {"Pages": 1})
     assert "HTTP 413" in reason
@@ -140,7 +140,7 @@ def test_a_row_alone_is_kept_once_others_of_its_table_were_taken() -> None:
     workspace = Workspace(DONE, MALFORMED)
     with workspace.sink() as sink:
         sink.deliver(packed({"Pages": 1}))
-        assert sink.deliver(packed({"Pages": 2})) == SendReport(dead=1)
+        assert sink.deliver(packed({"Pages": 2})) == SendReport(dead=1, unsent=[b'{"Pages":2}'])
 
 
 def test_what_fails_while_refused_rows_are_told_apart_buries_none() -> None:
@@ -208,12 +208,13 @@ def test_a_batch_is_sent_as_it_was_packed() -> None:
 
 def test_rows_that_are_no_longer_true_are_left_out_of_a_batch() -> None:
     workspace = Workspace(DONE)
-    assert workspace.deliver(packed({"RecordId": "a"}, {"RecordId": "b"}), "a") == SendReport(sent=1)
+    left_out = [b'{"RecordId":"a"}']
+    assert workspace.deliver(packed({"RecordId": "a"}, {"RecordId": "b"}), "a") == SendReport(sent=1, unsent=left_out)
     assert workspace.bodies() == [[{"RecordId": "b"}]]
 
 
 def test_a_batch_of_which_nothing_is_left_is_no_call() -> None:
-    assert Workspace().deliver(packed({"RecordId": "a"}), "a") == SendReport()
+    assert Workspace().deliver(packed({"RecordId": "a"}), "a").sent == 0
 
 
 def test_cut_fields_are_counted_when_the_batch_arrives() -> None:

@@ -32,7 +32,10 @@ def lab_up(folder: Path, *before: str) -> Iterator[subprocess.Popen[str]]:
     ) as process:
         assert process.stdout
         assert "The lab is up" in process.stdout.readline()
-        yield process
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_ctrl_c_while_it_is_loading_leaves_without_a_traceback() -> None:

@@ -3,7 +3,7 @@
 import threading
 import zlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 import pytest
@@ -20,14 +20,14 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield made
 
 
-def get_a_turn(turns: Turns, pool: ThreadPoolExecutor) -> None:
-    """Have another thread take its turn, by giving way and not by losing patience."""
+def another_gets_a_turn(turns: Turns, pool: ThreadPoolExecutor) -> bool:
+    """Whether another thread can take its turn, by giving way and not by losing patience."""
 
     def compute() -> None:
         with turns.taken():
             pass
 
-    pool.submit(compute).result(SOON)
+    return not wait([pool.submit(compute)], SOON).not_done
 
 
 def test_one_thread_computes_at_a_time(pool: ThreadPoolExecutor) -> None:
@@ -51,7 +51,7 @@ def test_one_thread_computes_at_a_time(pool: ThreadPoolExecutor) -> None:
 def test_who_steps_aside_lets_another_in(pool: ThreadPoolExecutor) -> None:
     turns = Turns(patience=LONG)
     with turns.taken(), aside():
-        get_a_turn(turns, pool)
+        assert another_gets_a_turn(turns, pool)
 
 
 def test_who_is_aside_already_stays_there(pool: ThreadPoolExecutor) -> None:
@@ -59,7 +59,7 @@ def test_who_is_aside_already_stays_there(pool: ThreadPoolExecutor) -> None:
     with turns.taken(), aside():
         with aside():
             pass
-        get_a_turn(turns, pool)
+        assert another_gets_a_turn(turns, pool)
 
 
 def test_who_takes_a_turn_twice_gives_it_up_once(pool: ThreadPoolExecutor) -> None:
@@ -68,17 +68,17 @@ def test_who_takes_a_turn_twice_gives_it_up_once(pool: ThreadPoolExecutor) -> No
         with turns.taken(), other.taken():
             pass
         with aside():
-            get_a_turn(turns, pool)
-    get_a_turn(turns, pool)
+            assert another_gets_a_turn(turns, pool)
+    assert another_gets_a_turn(turns, pool)
 
 
 def test_who_takes_no_turns_does_not_wait_for_one(pool: ThreadPoolExecutor) -> None:
-    def wait() -> None:
+    def step_aside() -> None:
         with aside():
             pass
 
     with Turns(patience=LONG).taken():
-        pool.submit(wait).result(SOON)
+        assert not wait([pool.submit(step_aside)], SOON).not_done
 
 
 @pytest.mark.parametrize("waiting", [nullcontext, aside])
@@ -88,7 +88,7 @@ def test_an_error_gives_the_turn_back(
     turns = Turns(patience=LONG)
     with suppress(ZeroDivisionError), turns.taken(), waiting():
         raise ZeroDivisionError
-    get_a_turn(turns, pool)
+    assert another_gets_a_turn(turns, pool)
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from azure.core.pipeline.transport import HttpTransport
 from apiward.shipped import content_lock
 from apiward_connector.existence import Existence
 from apiward_connector.explain import Explainer
-from apiward_connector.pipeline import Connector, Source
+from apiward_connector.pipeline import Connector
+from apiward_connector.reading import Reader, Source
 from apiward_connector.rebuild import Rebuilder
 from apiward_connector.reference.azure import azure_reader
 from apiward_connector.report import Outcome, ScopeReport
@@ -87,11 +88,9 @@ class App:
             policies=policies,
             catalogue=catalogue,
         )
-        return Connector(
+        reader = Reader(
             source=self._source(graph),
             references=azure_reader(self.clients, graph=graph, policies=policies, objects=objects, clock=self.clock),
-            sink=self.sink(),
-            states=StateStore(objects, clock=self.clock),
             catalogue=catalogue,
             clock=self.clock,
             tenant_id=self.settings.tenant_id or "",
@@ -99,6 +98,12 @@ class App:
             first_run=self.settings.first_run,
             explain=explainer,
             doubts=explainer.gaps_of,
+        )
+        return Connector(
+            reader,
+            sink=self.sink(),
+            states=StateStore(objects, clock=self.clock),
+            clock=self.clock,
             on_scope=on_scope,
             concurrency=self.settings.concurrency,
             turns=self.turns,
@@ -229,18 +234,21 @@ class App:
     def _run_file(self) -> Path:
         return self.settings.state_dir / "runs.sqlite"
 
+    def closer(self) -> Closer:
+        """What looks at incidents with their findings, and closes those that may close."""
+        return Closer(
+            incidents=self.incidents(),
+            findings=self.findings(),
+            store=SqliteRunStore(self._run_file),
+            classification=Classification(),
+            accepted_risks=self.guard(load_catalogue()).accepted_risks,
+        )
+
     def playbooks(self, *, wrap: Callable[[Effects], Effects] = lambda effects: effects) -> Playbooks:
         """The playbooks. `wrap` may put something between the engine and Azure."""
         catalogue, incidents, findings = load_catalogue(), self.incidents(), self.findings()
         store = SqliteRunStore(self._run_file)
-        guard = self.guard(catalogue)
-        closer = Closer(
-            incidents=incidents,
-            findings=findings,
-            store=store,
-            classification=Classification(),
-            accepted_risks=guard.accepted_risks,
-        )
+        guard, closer = self.guard(catalogue), self.closer()
         effects = AzureEffects(
             self.clients,
             catalogue=catalogue,

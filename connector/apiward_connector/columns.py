@@ -24,6 +24,7 @@ from apiward_connector.finding import (
     finding_ids,
     owner_of_findings,
 )
+from apiward_connector.id_index import U64
 from apiward_connector.memo import Memo, length_of_all
 from apiward_connector.moments import Moments
 from apiward_connector.place import Place, Site
@@ -137,6 +138,7 @@ class Describer:
         located: Sequence[Located],
         times: tuple[Moments, Moments],
         additional_data: Sequence[bytes],
+        fingerprints: U64,
     ) -> Findings:
         """Findings by their columns; `times` are those of the first evaluation and of the latest change."""
         keys = {id(each): each.kind.key.encode() for each in distinct(statements)}
@@ -156,6 +158,7 @@ class Describer:
             content_digests(contents),
             governed,
             additional_data,
+            fingerprints,
         )
 
     def _govern(self, statements: Sequence[Statement], located: Sequence[Located]) -> list[Part]:

@@ -19,8 +19,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from apiward_connector.finding import HEALTHY, NOT_APPLICABLE, UNHEALTHY, Finding, Findings, Gone
-from apiward_connector.id_index import ABSENT, Positions
+from apiward_connector.finding import (
+    HEALTHY,
+    NO_FINGERPRINT,
+    NOT_APPLICABLE,
+    UNHEALTHY,
+    Finding,
+    Findings,
+    Gone,
+    Kind,
+)
+from apiward_connector.fingerprints import FingerprintIndex
+from apiward_connector.id_index import ABSENT, U64, Positions
 from apiward_connector.ledger import REMOVED, SETTLED, UNKNOWN_DIGEST
 from apiward_connector.moments import day_of, moment_of
 from apiward_connector.rows import Changes
@@ -64,16 +74,44 @@ _JUDGED_BY = (
 class Pass:
     """One reading of a scope. It changes `state` as it goes: the state of a pass that is given up must not be saved.
 
-    With `baseline`, findings are recorded by Snapshot rows until the scope has been read whole once.
+    With `baseline`, findings are recorded by Snapshot rows until the scope has been read whole once. `context` stands
+    for all that findings are made with besides their assessments, "" when not all of it is known.
     """
 
-    def __init__(self, state: ScopeState, *, baseline: bool = False) -> None:
+    def __init__(self, state: ScopeState, *, baseline: bool = False, context: str = "") -> None:
         self._state = state
         self._ledger = state.ledger
+        if not context or context != state.context:
+            self._ledger["fingerprint"][:] = NO_FINGERPRINT
+        state.context = context
+        self._fingerprints = FingerprintIndex(self._ledger["fingerprint"])
+        self._passed_over: set[int] = set()
         self._known = len(state.ledger)
         self._before = {name: state.ledger[name].copy() for name in _JUDGED_BY}
         self._first = ChangeType.SNAPSHOT if baseline and not state.watermark else ChangeType.NEW
         self._superseded: list[str] = []
+
+    @property
+    def kinds_passed_over(self) -> list[Kind]:
+        """The kinds of the findings that were passed over."""
+        return [self._ledger.kinds.values[number] for number in sorted(self._passed_over)]
+
+    def pass_over(self, fingerprints: U64, *, now: datetime) -> list[int]:
+        """Take note of the assessments whose findings would make no row, and give the indices of all others.
+
+        Such a finding has had its row of the day, and its assessment is to the byte the one that confirmed it.
+        """
+        ledger, positions = self._ledger, self._fingerprints.find(fingerprints)
+        known = np.flatnonzero(positions != ABSENT)
+        at = positions[known]
+        is_quiet = (ledger["flags"][at] & (_SEEN | REMOVED) == 0) & (ledger["row_day"][at] == day_of(now))
+        passed, at = known[is_quiet], at[is_quiet]
+        ledger["flags"][at] |= _SEEN
+        ledger["missed"][at] = 0
+        self._passed_over.update(np.unique(ledger["kind"][at]).tolist())
+        others = np.ones(len(fingerprints), np.bool_)
+        others[passed] = False
+        return np.flatnonzero(others).tolist()
 
     def take(self, page: Findings, *, now: datetime) -> Told:
         """The rows that a page makes, observed `now`."""
@@ -129,6 +167,7 @@ class Pass:
         same = self._is_same(page, indices, positions)
         ledger["flags"][positions] |= _SEEN
         ledger["missed"][positions] = 0
+        ledger["fingerprint"][positions] = page.fingerprints[indices]
         for index, position in zip(indices[~same].tolist(), positions[~same].tolist(), strict=True):
             verdicts.add(self._change(position, page.pick([index]), day), [position], [index])
         due = same & (ledger["row_day"][positions] != day)
@@ -168,6 +207,7 @@ class Pass:
         ledger.describe(np.array([position]), page.pick([index]))
         if position >= self._known:
             ledger["digest"][position] = said[-1]
+            ledger["fingerprint"][position] = page.fingerprints[index]
             verdicts.add(self._first, [position], [index])
             return
         for name, column in self._before.items():

@@ -1,6 +1,6 @@
 """What apiward knows of assessments."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Self
@@ -19,6 +19,9 @@ NOT_APPLICABLE = "NotApplicable"
 # 128 bits keep the odds of one collision among a billion findings below 1e-20, at half the bytes of a whole SHA-256
 # in two columns of every row. ID_LENGTH counts hexadecimal digits, in which rows spell ids.
 ID_LENGTH = 32
+
+NO_FINGERPRINT = 0
+"""The fingerprint where none was taken."""
 
 
 class Kind(Struct, frozen=True, gc=False, cache_hash=True):
@@ -67,7 +70,8 @@ class Finding(Struct, frozen=True, gc=False):
 
     It holds nothing that depends on when or how often it was read, nor on the source, but for the risk level.
     `governed` says who has to clear it, `additional_data` is JSON. `digest`, a number of 64 bits, hashes what makes a
-    finding Changed: all that but RiskLevel, LastTraffic and what follows from its identity.
+    finding Changed: all that but RiskLevel, LastTraffic and what follows from its identity. `fingerprint` stands for
+    the assessment as the service wrote it, see `fingerprints`.
     """
 
     id: bytes
@@ -78,6 +82,7 @@ class Finding(Struct, frozen=True, gc=False):
     digest: int = 0
     governed: Part = Part()
     additional_data: bytes = b"{}"
+    fingerprint: int = NO_FINGERPRINT
 
     @property
     def kind(self) -> Kind:
@@ -105,6 +110,7 @@ class Findings:
     digests: U64
     governed: Sequence[Part]
     additional_data: Sequence[bytes]
+    fingerprints: U64
 
     @classmethod
     def of(cls, findings: Sequence[Finding]) -> Self:
@@ -118,6 +124,7 @@ class Findings:
             np.array([each.digest for each in findings], np.uint64),
             [each.governed for each in findings],
             [each.additional_data for each in findings],
+            np.array([each.fingerprint for each in findings], np.uint64),
         )
 
     def __len__(self) -> int:
@@ -133,6 +140,7 @@ class Findings:
             int(self.digests[index]),
             self.governed[index],
             self.additional_data[index],
+            int(self.fingerprints[index]),
         )
 
     def __iter__(self) -> Iterator[Finding]:
@@ -151,6 +159,7 @@ class Findings:
             self.digests[chosen],
             [self.governed[i] for i in chosen],
             [self.additional_data[i] for i in chosen],
+            self.fingerprints[chosen],
         )
 
 
@@ -192,7 +201,7 @@ def finding_ids(owners: Sequence[bytes], keys: Sequence[bytes]) -> U64:
     return _first_words([owner + key for owner, key in zip(owners, keys, strict=True)], 2)
 
 
-def content_digests(contents: Sequence[bytes]) -> U64:
+def content_digests(contents: Iterable[bytes]) -> U64:
     """The first 64 bits of the SHA-256 of each content."""
     return _first_words(contents, 1)[:, 0]
 
@@ -212,6 +221,6 @@ def halves(ids: bytes) -> U64:
     return np.frombuffer(ids, ">u8").astype(np.uint64).reshape(-1, 2)
 
 
-def _first_words(contents: Sequence[bytes], words: int) -> U64:
+def _first_words(contents: Iterable[bytes], words: int) -> U64:
     digests = b"".join([sha256(content).digest() for content in contents])
     return np.frombuffer(digests, ">u8").reshape(-1, 4)[:, :words].astype(np.uint64)

@@ -27,6 +27,7 @@ COLUMNS: Mapping[str, type[np.generic]] = {
     "high": np.uint64,  # FindingId in two halves
     "low": np.uint64,
     "digest": np.uint64,
+    "fingerprint": np.uint64,  # of the assessment that confirmed it last
     "first_seen": np.int64,  # times: see `moments`
     "first_evaluated": np.int64,
     "state_changed": np.int64,
@@ -109,6 +110,7 @@ class Ledger:
         self._grow(len(findings))
         self["high"][start:], self["low"][start:] = findings.ids.T
         self["digest"][start:] = findings.digests
+        self["fingerprint"][start:] = findings.fingerprints
         self["first_seen"][start:] = first_seen
         self["revision"][start:] = 1
         self["row_day"][start:] = day

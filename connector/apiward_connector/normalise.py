@@ -9,7 +9,18 @@ from msgspec.structs import astuple
 
 from apiward_connector.assessment import ABSENT, Assessment, read_all
 from apiward_connector.columns import Describer, References
-from apiward_connector.finding import Finding, Findings, Gone, Kind, Located, Statement, Unreadable, distinct
+from apiward_connector.finding import (
+    NO_FINGERPRINT,
+    Finding,
+    Findings,
+    Gone,
+    Kind,
+    Located,
+    Statement,
+    Unreadable,
+    distinct,
+)
+from apiward_connector.id_index import U64
 from apiward_connector.kinds import Kinds
 from apiward_connector.memo import Memo, length_of_all
 from apiward_connector.place import ASSESSMENTS, Place, assessed, place_of
@@ -47,20 +58,23 @@ class Normaliser:
         self._statements = Memo(self._state, size=_REMEMBERED, weigh=_length)
         self._latest: tuple[str, Located] | None = None  # assessments of one resource mostly come one after another
 
-    def findings(self, page: Iterable[Any]) -> Normalised:
+    def findings(self, page: Sequence[Any], fingerprints: U64 | None = None) -> Normalised:
         """The findings in the items of a page, which may be any JSON values. Raises nothing for any of them.
+
+        `fingerprints` are those of the items, where they have some.
 
         An assessment is about APIs when the catalogue knows its key, policy definition or display name, when the
         assessed resource belongs to an API Management service, or when Defender's category or display name says so. It
         is unreadable when that holds, or cannot be excluded, and the key or the resource is missing or malformed, or
         when it holds what cannot be written.
         """
-        chosen: list[Assessment] = []
+        chosen: list[int] = []
         statements: list[Statement] = []
         located: list[Located] = []
         additional_data: list[bytes] = []
         unreadable: list[Unreadable] = []
-        for item in read_all(page):
+        items = read_all(page)
+        for index, item in enumerate(items):
             try:
                 if (statement := self._statement(item)) is None:
                     continue
@@ -69,18 +83,23 @@ class Normaliser:
             except (RejectedDataError, UnicodeEncodeError, orjson.JSONEncodeError) as error:
                 unreadable.append(_unreadable(item, str(error)))
                 continue
-            chosen.append(item)
+            chosen.append(index)
             statements.append(statement)
             located.append(here)
             additional_data.append(data)
-        for statement in distinct(statements):
-            self._kinds.meet(statement.kind)
-        statuses = [item.properties.status for item in chosen]
+        self.meet(statement.kind for statement in distinct(statements))
+        statuses = [items[index].properties.status for index in chosen]
         times = (
             as_moments([status.first_evaluation_date for status in statuses]),
             as_moments([status.status_change_date for status in statuses]),
         )
-        return Normalised(self._describer.findings(statements, located, times, additional_data), unreadable)
+        own = np.full(len(chosen), NO_FINGERPRINT, np.uint64) if fingerprints is None else fingerprints[chosen]
+        return Normalised(self._describer.findings(statements, located, times, additional_data, own), unreadable)
+
+    def meet(self, kinds: Iterable[Kind]) -> None:
+        """Take note of the kinds of findings that are not read again."""
+        for kind in kinds:
+            self._kinds.meet(kind)
 
     def gone(self, gone: Gone, *, cause: str) -> Finding:
         """The finding that is absent, as its last row describes it: `cause` says why it has gone."""
@@ -90,7 +109,8 @@ class Normaliser:
             gone.kind, code=gone.state, cause=cause, description="", location=gone.location, risk_level=""
         )
         times = (np.array([gone.first_evaluated]), np.array([gone.state_changed]))
-        [finding] = self._describer.findings([statement], [self._describer.locate(place)], times, [_NO_DATA])
+        here, unmarked = [self._describer.locate(place)], np.array([NO_FINGERPRINT], np.uint64)
+        [finding] = self._describer.findings([statement], here, times, [_NO_DATA], unmarked)
         return finding
 
     def _statement(self, item: Assessment) -> Statement | None:

@@ -27,6 +27,7 @@ class ScopeState:
     before the first time. `outbox` names the pass whose rows this state accounts for: those that are still in the
     outbox are owed. `superseded` are the RecordIds of those among them that another page of that pass has corrected.
     `fence` names the latest run that deleted what others had left: to write it keeps them from saving after all.
+    `context` stands for all that findings were made with besides their assessments; "" when not all of it was known.
     """
 
     ledger: Ledger = field(default_factory=Ledger)
@@ -37,6 +38,7 @@ class ScopeState:
     outbox: str = ""
     superseded: tuple[str, ...] = ()
     fence: str = ""
+    context: str = ""
 
     @property
     def current(self) -> int:

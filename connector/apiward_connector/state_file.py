@@ -23,7 +23,7 @@ from apiward_connector.state import ScopeState
 from apiward_core.errors import ConfigurationError
 
 FORMAT = b"apiward-connector-state"
-VERSION = b"2"
+VERSION = b"3"
 _LEVEL = 3
 _CHECKSUM_LENGTH = 64
 _LENGTH = struct.Struct("<Q")
@@ -54,7 +54,8 @@ def decode(scope: str, data: bytes, *, place: str) -> ScopeState:
     if len(words) != 3 or words[0] != FORMAT:  # noqa: PLR2004 - the three words of the first line
         raise _unusable(place, "it is no connector state")
     if words[1] != VERSION:
-        raise _unusable(place, f"it has format version {words[1].decode(errors='replace')}, this apiward reads 2")
+        written = words[1].decode(errors="replace")
+        raise _unusable(place, f"it has format version {written}, this apiward reads {VERSION.decode()}")
     body = memoryview(data)[data.find(b"\n") + 1 :]
     if words[2] != hashlib.sha256(body).hexdigest().encode():
         raise _unusable(place, "its checksum is wrong; it is damaged")
@@ -87,6 +88,7 @@ def _parts(scope: str, state: ScopeState) -> Iterator[bytes | memoryview]:
             "outbox": state.outbox,
             "superseded": state.superseded,
             "fence": state.fence,
+            "context": state.context,
         },
         option=orjson.OPT_SORT_KEYS,
     )
@@ -120,6 +122,7 @@ def _state(header: dict[str, Any], parts: Iterator[memoryview]) -> ScopeState:
         outbox=header["outbox"],
         superseded=tuple(header["superseded"]),
         fence=header["fence"],
+        context=header["context"],
     )
 
 

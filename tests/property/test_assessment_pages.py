@@ -2,17 +2,19 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
 import orjson
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from apiward_connector.assessment import GraphAssessment, ListedAssessment
 from apiward_connector.moments import to_text
 from apiward_connector.rest import as_moment, as_moments, member, text
-from apiward_connector.sources.assessment_pages import assessment_list, assessment_table
+from apiward_connector.sources.assessment_pages import AssessmentList, assessment_list, assessment_table
+from apiward_core.errors import TransientError
 from tests.unit.connector.samples import KEY, OTHER_KEY, SERVICE, SUBSCRIPTION, assessment, normaliser, with_properties
 
 MACHINE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm"
@@ -77,8 +79,20 @@ def decoded(decode: Decode, body: bytes) -> Any:
     """The document, None for what is no JSON."""
     try:
         return decode(body)
-    except orjson.JSONDecodeError:
+    except (orjson.JSONDecodeError, TransientError):
         return None
+
+
+def listing(body: bytes) -> Any:
+    """The document of a list, all of its items decoded."""
+    document = assessment_list(body, doing="listing")
+    items = member(document, "value")
+    return {**document, "value": list(items)} if isinstance(items, AssessmentList) else document
+
+
+def refused(constant: str) -> NoReturn:
+    """Infinity and its like, which Python writes and reads, are no JSON."""
+    raise ValueError(constant)
 
 
 def plainly(body: bytes) -> Any:
@@ -87,7 +101,9 @@ def plainly(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         try:
-            document = json.loads(body.decode(), parse_int=orjson.loads, parse_float=orjson.loads)
+            document = json.loads(
+                body.decode(), parse_int=orjson.loads, parse_float=orjson.loads, parse_constant=refused
+            )
         except ValueError:
             raise error from None
         if "\\ud" in json.dumps(document):
@@ -117,12 +133,28 @@ SPOILT_AT, SPOILT_BY = st.integers(-2000, 2000), st.integers(0, 255)
 @example([assessment(), with_properties(assessment(), ADDITIONALDATA={"a": 1})], None, -1, 0)
 def test_a_list_has_the_same_findings_however_it_is_decoded(items: Any, link: Any, at: int, byte: int) -> None:
     body = spoilt(json.dumps({"value": items, "nextLink": link}).encode(), at, byte)
-    fast, plain = decoded(assessment_list, body), decoded(plainly, body)
+    fast, plain = decoded(listing, body), decoded(plainly, body)
     assert (fast is None) == (plain is None)
     if isinstance(member(plain, "value"), list):
         assert member(fast, "nextLink") == member(plain, "nextLink")
         assert len(member(fast, "value")) == len(member(plain, "value"))
         assert described(member(fast, "value")) == described(member(plain, "value"))
+
+
+@given(st.lists(LISTED, min_size=1, max_size=4), st.data())
+def test_items_can_be_decoded_one_by_one(items: Any, data: st.DataObject) -> None:
+    chosen = data.draw(st.lists(st.integers(0, len(items) - 1)))
+    body = json.dumps({"value": items}).encode()
+    page = member(decoded(partial(assessment_list, doing="listing"), body), "value")
+    assume(isinstance(page, AssessmentList))
+    plain = orjson.loads(body)["value"]
+    assert described(page.pick(chosen)) == described([plain[index] for index in chosen])
+
+
+def test_what_differs_in_a_byte_has_another_fingerprint() -> None:
+    items = [assessment(code=code) for code in ("Healthy", "Healthz", "Healthy")]
+    first, second, again = assessment_list(orjson.dumps({"value": items}), doing="listing")["value"].fingerprints()
+    assert first == again != second
 
 
 @given(st.lists(ROWS, max_size=3), LINKS, SPOILT_AT, SPOILT_BY)
@@ -149,14 +181,37 @@ def listed(row: Any) -> Any:
 @pytest.mark.parametrize("number", ["18446744073709551616", "-0", "1.10", "1e300"])
 def test_half_of_a_character_changes_no_number_on_its_page(number: str) -> None:
     data = b'{"value": [{"properties": {"additionalData": {"a": %b}}}, {"name": "%b"}]}'
-    alone, beside = (assessment_list(data % (number.encode(), name)) for name in (b"x", b"\\ud800"))
+    alone, beside = (listing(data % (number.encode(), name)) for name in (b"x", b"\\ud800"))
     assert repr(beside["value"][0]["properties"]["additionalData"]) == repr({"a": orjson.loads(number)})
     assert described(beside["value"][:1]) == described(alone["value"][:1])
 
 
-def test_a_number_that_is_none_is_refused_beside_half_of_a_character() -> None:
+@pytest.mark.parametrize("number", ["1e999", "Infinity", "-Infinity", "NaN"])
+def test_a_number_that_is_none_is_refused_beside_half_of_a_character(number: str) -> None:
+    page = b'{"value": [{"properties": {"additionalData": %b}}, {"name": "\\ud800"}]}'
     with pytest.raises(orjson.JSONDecodeError):
-        assessment_list(b'{"value": [{"properties": {"additionalData": 1e999}}, {"name": "\\ud800"}]}')
+        listing(page % number.encode())
+
+
+def test_a_number_that_is_none_is_refused_when_it_is_looked_at() -> None:
+    page = assessment_list(
+        b'{"value": [{"properties": {"additionalData": 1e999}}, {"properties": {}}]}', doing="listing"
+    )
+    assert page["value"].pick([1])[0].name == ""
+    with pytest.raises(TransientError, match="while listing is no JSON"):
+        page["value"].pick([0])
+
+
+@pytest.mark.parametrize("half", [b"", b"\\ud800"], ids=["alone", "beside half of a character"])
+def test_what_is_nested_without_end_is_refused(half: bytes) -> None:
+    page = b'{"value": [{"properties": {"additionalData": %b%b}}, {"name": "%b"}]}'
+    with pytest.raises(orjson.JSONDecodeError):
+        listing(page % (b"[" * 100_000, b"]" * 100_000, half))
+
+
+def test_half_of_a_character_is_known_in_any_case() -> None:
+    [item] = listing(b'{"value": [{"name": "\\uD800"}]}')["value"]
+    assert item["name"] == "\ud800"
 
 
 DIGITS = st.lists(st.integers(0, 9), min_size=21, max_size=21)
@@ -181,7 +236,7 @@ def test_what_is_spelled_as_documented_is_decoded_the_fast_way() -> None:
         partnersData={"partnerName": "x", "secret": "x"},
         risk={"level": "High"},
     )
-    [item] = assessment_list(orjson.dumps({"value": [whole]}))["value"]
+    [item] = listing(orjson.dumps({"value": [whole]}))["value"]
     assert isinstance(item, ListedAssessment)
     properties: Any = item.properties
     assert (properties.additional_data, properties.risk) == ({"a": 1}, {"level": "High"})

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 import orjson
 import zstandard
 
-from apiward_connector.finding import Unreadable
+from apiward_connector.finding import Unreadable, digest
 from apiward_connector.report import Gap
 from apiward_core.clock import Clock, timestamp
 from apiward_core.errors import ApiwardError
@@ -45,11 +45,15 @@ class Kind(Generic[Value]):
 
 @dataclass(frozen=True, slots=True)
 class Kept(Generic[Value]):
-    """Reference data, when it was read, as an ISO 8601 time, and which items were unreadable then."""
+    """Reference data, when it was read, as an ISO 8601 time, and which items were unreadable then.
+
+    `digest` stands for all of it.
+    """
 
     value: Value
     read_at: str
     unreadable: tuple[str, ...]
+    digest: str
 
     @property
     def day(self) -> str:
@@ -199,7 +203,7 @@ def _decode(kind: Kind[Value], data: bytes) -> Kept[Value]:
                 raise _DamagedError("is something else, or of another version")
             end: dict[str, Any] = {}
             value = kind.build(_items(lines, end))
-            return Kept(value, str(head["read_at"]), tuple(end.get("unreadable", ())))
+            return Kept(value, str(head["read_at"]), tuple(end.get("unreadable", ())), digest(data))
     except (zstandard.ZstdError, ValueError, TypeError, LookupError) as error:
         raise _DamagedError(f"is damaged ({error})") from error
 

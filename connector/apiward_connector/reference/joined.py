@@ -101,7 +101,7 @@ class Reference:
     """What is known besides the assessments. Ids and keys that are asked for are in lower case.
 
     `inventory_day` is the UTC day of the inventory in it, that of its older half; "" when none was ever read. It is
-    marked while one half was never read.
+    marked while one half was never read. `digest` stands for all of it, and is "" while something was never read.
     """
 
     def __init__(
@@ -113,10 +113,12 @@ class Reference:
         exemptions: ExemptionIndex | None = None,
         tags: Mapping[str, Mapping[str, str]] | None = None,
         inventory_day: str = "",
+        digest: str = "",
         late_gaps: Sequence[Gap] = (),
     ) -> None:
         self.metadata = metadata
         self.inventory_day = inventory_day
+        self.digest = digest
         self._late_gaps = late_gaps
         self._inventory = inventory or Inventory()
         self._governance = governance or GovernanceIndex()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from apiward_connector.finding import Unreadable
+from apiward_connector.finding import Unreadable, digest
 from apiward_connector.reference.cache import DailyCache, Kept, Kind
 from apiward_connector.reference.inventory import Collection, Endpoint, Inventory
 from apiward_connector.reference.joined import ExemptionIndex, GovernanceIndex, LateMetadata, Metadata, Reference
@@ -89,19 +89,22 @@ class ReferenceReader:
         late_cache = DailyCache(self._objects, self._clock, subscription_id, tell=tell_late, renew=renew)
         kept = cache.get(self._metadata)
         is_new = kept.read_at >= started
-        inventory, inventory_day = self._inventory(cache)
+        collections, endpoints = self._inventory(cache)
+        governance, exemptions = cache.find(self._governance), cache.find(self._exemptions)
+        tags = cache.find(self._tags)
         reference = Reference(
             metadata=kept.value if is_new else LateMetadata(kept.value, partial(late_cache.renewed, self._metadata)),
-            inventory=inventory,
-            governance=_value(cache.find(self._governance)),
-            exemptions=_value(cache.find(self._exemptions)),
-            tags=_value(cache.find(self._tags)),
-            inventory_day=inventory_day,
+            inventory=endpoints.value if endpoints else Inventory(collections.value if collections else ()),
+            governance=_value(governance),
+            exemptions=_value(exemptions),
+            tags=_value(tags),
+            inventory_day=_day(collections, endpoints),
+            digest=_digest(kept, collections, endpoints, governance, exemptions, tags),
             late_gaps=late,
         )
         return reference, tuple(gaps)
 
-    def _inventory(self, cache: DailyCache) -> tuple[Inventory, str]:
+    def _inventory(self, cache: DailyCache) -> tuple[Kept[Sequence[Collection]] | None, Kept[Inventory] | None]:
         collections = cache.find(self._collections)
         known = collections.value if collections else ()
         endpoints = cache.find(
@@ -112,7 +115,7 @@ class ReferenceReader:
                 lambda items: Inventory(known, map(Endpoint._make, items)),
             )
         )
-        return endpoints.value if endpoints else Inventory(known), _day(collections, endpoints)
+        return collections, endpoints
 
 
 def _all_of(endpoints: Iterable[Endpoint | Unreadable], collections: Sequence[Collection]) -> Iterator[Any]:
@@ -132,6 +135,12 @@ def _day(*halves: Kept[Any] | None) -> str:
     """The older day, marked while a half is missing: when that is read later in the day, the inventory is another."""
     days = [half.day for half in halves if half]
     return f"{min(days)}, half" if 0 < len(days) < len(halves) else min(days, default="")
+
+
+def _digest(*parts: Kept[Any] | None) -> str:
+    """What stands for all of them, "" while one is missing."""
+    digests = [part.digest for part in parts if part]
+    return digest("".join(digests).encode()) if len(digests) == len(parts) else ""
 
 
 def _value(kept: Kept[Value] | None) -> Value | None:

@@ -25,4 +25,4 @@ class AssessmentsSource:
         operations = self._client_for(subscription_id).assessments
         scope = f"subscriptions/{subscription_id}"  # the SDK puts the leading slash
         doing = f"listing the assessments of {scope}"
-        return raw_pages(partial(operations.list, scope), doing=doing, decode=assessment_list)
+        return raw_pages(partial(operations.list, scope), doing=doing, decode=partial(assessment_list, doing=doing))

@@ -1,6 +1,6 @@
 """Pages of an SDK list operation as the service wrote them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -12,7 +12,7 @@ from apiward_connector.rest import member
 from apiward_connector.sources.raw import Decode, raw_answer
 from apiward_core.errors import RejectedDataError
 
-Page = list[Any]
+Page = Sequence[Any]
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -80,7 +80,7 @@ def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
 
 def _page(document: Any, doing: str) -> tuple[Page, str | None]:
     items, link = member(document, "value"), member(document, "nextLink")
-    if not isinstance(items, list) or not isinstance(link, str | None):
+    if not isinstance(items, Sequence) or isinstance(items, str) or not isinstance(link, str | None):
         raise RejectedDataError(
             f"The answer while {doing} is no page: it lacks the list `value`, or its `nextLink` is no text.",
             remedy="Check that arm_endpoint is Azure Resource Manager.",

@@ -44,7 +44,7 @@ def raw_answer(send: Callable[..., object], *, doing: str, decode: Decode = orjs
         try:
             send(raw_response_hook=_hand_out)
         except _Answered as answered:
-            return Raw(_parse(answered.response.body(), doing, decode), answered.response.headers)
+            return Raw(parsed(answered.response.body(), doing=doing, decode=decode), answered.response.headers)
     raise TransientError(f"There was no answer while {doing}.", remedy="Run again.")
 
 
@@ -53,7 +53,8 @@ def _hand_out(response: PipelineResponse[Any, Any]) -> None:
         raise _Answered(response.http_response)
 
 
-def _parse(data: bytes, doing: str, decode: Decode) -> Any:
+def parsed(data: bytes, *, doing: str, decode: Decode = orjson.loads) -> Any:
+    """What `decode` makes of JSON that the service gave. Raises TransientError for what is none."""
     try:
         return decode(data)
     except orjson.JSONDecodeError as error:

@@ -20,7 +20,7 @@ class SharedQuery:
         self._subscriptions = subscriptions
         self._read = read
         self._lock = threading.Lock()
-        self._outcome: dict[str, Page] | ApiwardError | None = None
+        self._outcome: dict[str, list[Any]] | ApiwardError | None = None
 
     def take(self, subscription_id: str) -> Page:
         """The rows of a subscription, once. Raises what the query raised, for each of the subscriptions."""
@@ -31,8 +31,8 @@ class SharedQuery:
                 raise self._outcome
             return self._outcome.pop(subscription_id, [])
 
-    def _fetch(self) -> dict[str, Page] | ApiwardError:
-        rows: dict[str, Page] = {}
+    def _fetch(self) -> dict[str, list[Any]] | ApiwardError:
+        rows: dict[str, list[Any]] = {}
         try:
             for page in self._read(self._subscriptions):
                 for row in page:

@@ -12,9 +12,11 @@ from apiward_connector.delta import Pass
 from apiward_connector.finding import Finding, Findings, Unreadable
 from apiward_connector.normalise import Normaliser
 from apiward_connector.pipeline import Connector
+from apiward_connector.reading import Reader
 from apiward_connector.reference import Reference
 from apiward_connector.report import Gap
 from apiward_connector.rows import RecommendationRows
+from apiward_connector.sources.assessment_pages import AssessmentList, assessment_list
 from apiward_connector.sources.metadata import AssessmentMetadata
 from apiward_connector.sources.paging import Page
 from apiward_connector.state import ScopeState
@@ -57,6 +59,13 @@ def assessment(
             "status": {"code": code, **status},
         },
     }
+
+
+def as_listed(items: Iterable[Any]) -> AssessmentList:
+    """A page of Defender's list with these items, as the service writes it."""
+    page = assessment_list(orjson.dumps({"value": list(items)}), doing="listing")["value"]
+    assert isinstance(page, AssessmentList)
+    return page
 
 
 def with_properties(raw: Any, **properties: Any) -> Any:
@@ -137,8 +146,9 @@ class Estate:
 
     name = "assessments"
 
-    def __init__(self, pages: Mapping[str, Sequence[Page | Exception]]) -> None:
+    def __init__(self, pages: Mapping[str, Sequence[Page | Exception]], **known: Any) -> None:
         self.contents = dict(pages)
+        self.known = known
         self.loads = 0
 
     def expect(self, subscriptions: Sequence[str]) -> None:
@@ -153,7 +163,7 @@ class Estate:
     def read(self, subscription_id: str, *, renew: Callable[[], None]) -> tuple[Reference, tuple[Gap, ...]]:
         del subscription_id, renew
         self.loads += 1
-        return reference(), ()
+        return reference(**self.known), ()
 
 
 class MemorySink:
@@ -197,14 +207,7 @@ def connector(
     **options: Any,
 ) -> Connector:
     """A connector on fakes and a real state folder."""
-    return Connector(
-        source=estate,
-        references=estate,
-        sink=sink,
-        states=states or states_in(folder, clock),
-        catalogue=load_catalogue(),
-        clock=clock,
-        tenant_id=TENANT,
-        portal=PORTAL,
-        **options,
-    )
+    about_runs = {name: options.pop(name) for name in ("on_scope", "concurrency", "turns") if name in options}
+    about_all = {"catalogue": load_catalogue(), "tenant_id": TENANT, "portal": PORTAL}
+    reader = Reader(source=estate, references=estate, clock=clock, **{**about_all, **options})
+    return Connector(reader, sink=sink, states=states or states_in(folder, clock), clock=clock, **about_runs)

@@ -193,6 +193,15 @@ def test_a_risk_level_that_comes_or_changes_is_told_and_one_that_is_missing_is_n
     assert seen == [new, changed, [], [], changed, []]
 
 
+def test_risk_levels_are_compared_each_with_its_own() -> None:
+    scope = Scope()
+    scope.look([with_risk("Low")])
+    assert [told["ChangeType"] for told in scope.look([OTHER, with_risk("High")])] == [
+        ChangeType.NEW,
+        ChangeType.CHANGED,
+    ]
+
+
 def test_a_change_without_risk_level_does_not_forget_the_one_that_was_known() -> None:
     scope = Scope()
     for found in (with_risk("Low"), with_risk(None, "Healthy")):
@@ -215,6 +224,15 @@ def test_of_two_statements_in_one_pass_the_later_counts(together: bool, turned: 
     assert mixed.look([late]) == []
 
 
+def test_a_later_statement_takes_the_place_of_a_snapshot() -> None:
+    early = finding(assessment(code="Unhealthy", statusChangeDate="2026-11-01T00:00:00Z"))
+    late = finding(assessment(code="Healthy", statusChangeDate="2026-11-02T00:00:00Z"))
+    scope = Scope()
+    scope.look([early])
+    told = scope.look([early], [late], now=START + timedelta(days=1))
+    assert [row["ChangeType"] for row in told] == [ChangeType.RESOLVED]
+
+
 def test_a_repeated_page_says_nothing_new() -> None:
     scope = Scope()
     assert len(scope.look([UNHEALTHY, OTHER], [OTHER, UNHEALTHY], [UNHEALTHY])) == 2
@@ -234,6 +252,10 @@ class TestRebuilt:
         scope = self.scope(UNHEALTHY)
         assert scope.look([described]) == []
         assert [told["ChangeType"] for told in scope.look([UNHEALTHY])] == [ChangeType.CHANGED]
+
+    def test_what_else_is_on_the_page_is_not_taken_for_it(self) -> None:
+        told = self.scope(UNHEALTHY).look([OTHER, UNHEALTHY])
+        assert [row["FindingId"] for row in told] == [OTHER.id.hex()]
 
     @pytest.mark.parametrize("after", [HEALTHY, LOW], ids=["state", "severity"])
     def test_another_state_or_severity_is_a_change(self, after: Finding) -> None:

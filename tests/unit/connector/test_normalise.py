@@ -140,6 +140,22 @@ def test_the_case_of_ids_makes_no_difference() -> None:
     assert finding(assessment(endpoint)) == finding(assessment(endpoint.upper()))
 
 
+def test_the_case_of_the_tenant_makes_no_other_finding() -> None:
+    shouting = Normaliser(reference=Known(), catalogue=load_catalogue(), tenant_id=TENANT.upper(), portal=PORTAL)
+    found = read(shouting, assessment())
+    assert isinstance(found, Finding)
+    assert found.id == finding(assessment()).id
+
+
+def test_a_location_is_one_in_any_case() -> None:
+    one, other = ({**assessment(), "location": spelled} for spelled in ("WestEurope", "westeurope"))
+    assert finding(one) == finding(other)
+
+
+def test_the_key_is_that_in_the_id_where_there_is_no_name() -> None:
+    assert finding({**assessment(), "name": ""}) == finding(assessment())
+
+
 def test_the_identity_differs_by_resource_and_by_key() -> None:
     keys = {finding(assessment(f"{SERVICE}/apis/{api}", key=key)).id for api in "ab" for key in (KEY, OTHER_KEY)}
     assert len(keys) == 4
@@ -200,6 +216,11 @@ def test_additional_data_names_the_api_where_the_resource_id_does_not() -> None:
     assert (found.apim_service, found.api) == ("contoso", "echo")
 
 
+def test_additional_data_names_the_api_of_its_own_assessment_alone() -> None:
+    page = [with_properties(assessment(SCOPE), additionalData={"apiCollectionName": api}) for api in ("a", "b", "")]
+    assert [found.place.api for found in normaliser().findings(page).findings] == ["a", "b", ""]
+
+
 def test_the_assessed_resource_is_taken_from_the_assessment_id_when_details_lack_it() -> None:
     bare = with_properties(assessment(), resourceDetails={"source": "OnPremise"})
     assert finding(bare).place.resource_id == f"{SERVICE}/apis/echo".lower()
@@ -214,6 +235,12 @@ def test_an_assessment_id_in_the_details_is_cut_to_its_resource() -> None:
 def test_each_assessment_of_a_page_is_placed_where_its_own_resource_is() -> None:
     page = [assessment(f"{SERVICE}/apis/{api}", key=key) for api in ("a", "b", "a") for key in (KEY, OTHER_KEY)]
     assert list(normaliser().findings(page).findings) == [finding(raw) for raw in page]
+
+
+def test_each_assessment_of_a_page_has_its_own_times() -> None:
+    page = [assessment(f"{SERVICE}/apis/{time[:7]}", statusChangeDate=time) for time in (DUE, TRAFFIC, END)]
+    moments = normaliser().findings(page).findings.state_changed
+    assert list(map(to_text, moments.tolist())) == [DUE, TRAFFIC, END]
 
 
 def test_unknown_states_are_kept_and_known_ones_spelled_alike() -> None:
@@ -300,6 +327,12 @@ def test_an_oddly_named_api_is_recorded_under_its_name(name: str) -> None:
     assert (found.resource_name, found.api, found.service_id) == (name, name, SERVICE.lower())
 
 
+def test_an_id_without_end_is_named_by_its_beginning() -> None:
+    unreadable = read(normaliser(), with_properties({**assessment(), "id": "x" * 100_000}, resourceDetails=None))
+    assert isinstance(unreadable, Unreadable)
+    assert len(unreadable.what) < 10_000
+
+
 def test_what_is_not_about_apis_may_be_unreadable() -> None:
     assert read(normaliser(), {"name": OTHER_KEY, "properties": {"displayName": "Patch machines"}}) is None
 
@@ -315,6 +348,17 @@ def test_what_else_is_known_is_joined() -> None:
     assert (row["LastTraffic"], row["HttpMethod"], row["UrlTemplate"]) == (TRAFFIC, "GET", "/items/{id}")
     assert (row["Owner"], row["DueDate"], row["GracePeriod"], row["ExemptUntil"]) == ("ada", DUE, False, END)
     assert row["ResourceTags"] == {"team": "b", "env": "a"}
+
+
+def test_each_finding_of_a_page_is_joined_with_what_is_known_of_itself() -> None:
+    page = [
+        assessment(ENDPOINT),
+        assessment(f"{SERVICE}/apis/echo/operations/put-item"),
+        assessment(ENDPOINT, key=OTHER_KEY),
+    ]
+    rows = [said(found) for found in joining(Known()).findings(page).findings]
+    assert [row["HttpMethod"] for row in rows] == ["GET", "", "GET"]
+    assert [row["Owner"] for row in rows] == ["ada", "", ""]
 
 
 def test_what_is_not_known_is_empty() -> None:
@@ -357,10 +401,38 @@ def test_any_other_difference_is_a_change(other: Any) -> None:
     assert finding(other).digest != finding(assessment(ENDPOINT)).digest
 
 
-def test_what_is_joined_is_a_change() -> None:
-    joined = read(joining(Known()), assessment(ENDPOINT))
-    assert isinstance(joined, Finding)
-    assert joined.digest != finding(assessment(ENDPOINT)).digest
+class Ungoverned(Known):
+    def concerns(self, key: str) -> bool:
+        return False
+
+
+class Tagged(Known):
+    def __init__(self, tags: Mapping[str, str]) -> None:
+        super().__init__()
+        self._tags = tags
+
+    def tags(self, service_id: str) -> Mapping[str, str]:
+        return self._tags
+
+
+def digest(known: Known, raw: Any) -> int:
+    found = read(joining(known), raw)
+    assert isinstance(found, Finding)
+    return found.digest
+
+
+@pytest.mark.parametrize("other", [Ungoverned(), Tagged({"team": "b"})], ids=["governance", "tags"])
+def test_what_is_joined_is_a_change(other: Known) -> None:
+    assert digest(other, assessment(ENDPOINT)) != digest(Known(), assessment(ENDPOINT))
+
+
+def test_the_order_of_what_is_named_is_no_change() -> None:
+    one, other = (Tagged(tags) for tags in ({"a": "1", "b": "2"}, {"b": "2", "a": "1"}))
+    assert digest(one, assessment(ENDPOINT)) == digest(other, assessment(ENDPOINT))
+    first, second = (
+        with_properties(assessment(), additionalData=data) for data in ({"a": 1, "b": 2}, {"b": 2, "a": 1})
+    )
+    assert finding(first) == finding(second)
 
 
 def test_what_is_gone_is_described_like_what_is_there() -> None:

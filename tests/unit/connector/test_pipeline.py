@@ -235,7 +235,8 @@ def test_rows_that_were_not_sent_are_sent_by_the_next_run_before_it_reads(bench:
     bench.sink = working
     scope = only(bench.run(REFUSED))
     assert (scope.outcome, scope.changes) == (Outcome.FAILED, {"New": 1})
-    assert [row["TimeGenerated"] for row in bench.sink.rows(RECOMMENDATIONS)] == ["2026-11-20T08:05:00.000000Z"]
+    [row] = bench.sink.rows(RECOMMENDATIONS)
+    assert row["TimeGenerated"] == row["ObservedAt"] == "2026-11-20T08:05:00.000000Z"
 
 
 class DeadEnd:

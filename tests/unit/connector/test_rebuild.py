@@ -15,7 +15,7 @@ from apiward_connector.ledger import Ledger
 from apiward_connector.rebuild import Rebuilder, Rebuilt
 from apiward_connector.state import ScopeState
 from apiward_connector.state_store import StateStore
-from apiward_core.errors import ConfigurationError, ConflictError
+from apiward_core.errors import ConfigurationError, ConflictError, IncompleteError
 from apiward_core.folder_objects import FolderObjects
 from apiward_core.logs import Row, TimeSpan
 from tests.unit.connector.samples import (
@@ -180,6 +180,27 @@ def test_a_million_findings_come_in_as_many_answers_as_they_need(tmp_path: Path)
     asked = [kql for kql in large.asked if "FirstSeen" in kql]
     assert len(asked) == 25
     assert not [kql for kql in asked if "ApiRecommendationHistory" in kql], "it sorts every row of the workspace first"
+
+
+class Cut(Workspace):
+    """A workspace that gives no whole answer to the query for findings."""
+
+    def query(self, kql: str, *, timespan: TimeSpan) -> list[Row]:
+        if "FirstSeen" in kql:
+            raise IncompleteError("Only in part.", remedy="Narrow it.")
+        return super().query(kql, timespan=timespan)
+
+
+def test_a_part_of_what_the_workspace_has_makes_no_state(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.workspace = Cut(world.clock)
+    world.run([A])
+    FolderObjects(tmp_path).put(NAME, b"damaged")
+    with pytest.raises(IncompleteError):
+        world.rebuild()
+    kept = FolderObjects(tmp_path).read(NAME)
+    assert kept
+    assert kept.data == b"damaged"
 
 
 class Mortal(FolderObjects):

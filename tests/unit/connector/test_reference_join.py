@@ -162,6 +162,14 @@ def test_of_several_exemptions_the_last_to_end_counts_in_any_order(
     assert {ExemptionIndex(ordered).until(API, POLICY) for ordered in permutations(exemptions)} == {last}
 
 
+def test_what_governance_or_an_exemption_names_is_concerned() -> None:
+    governed = Reference(governance=GovernanceIndex([Assignment(API, KEY, "ada", LATE, False)]))
+    exempt = Reference(
+        metadata={KEY: metadata("Encrypted", POLICY)}, exemptions=ExemptionIndex([Exemption(SCOPE, POLICY, LATE)])
+    )
+    assert [known.concerns(key) for known in (governed, exempt) for key in (KEY, OTHER_KEY)] == [True, False] * 2
+
+
 def test_an_exemption_is_found_by_the_policy_behind_the_key() -> None:
     known = Reference(
         metadata={KEY: metadata("Encrypted", POLICY.replace("microsoft", "Microsoft")), OTHER_KEY: metadata("Other")},

@@ -76,6 +76,25 @@ def test_each_kind_is_read_once_a_utc_day(world: World) -> None:
     assert renewed.inventory_day == "2026-11-21"
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_digest_stands_for_every_kind(world: World, kind: str) -> None:
+    first, _ = world.reader().read(SUBSCRIPTION)
+    again, _ = world.reader().read(SUBSCRIPTION)
+    world.objects.delete(f"subscriptions/{SUBSCRIPTION}/reference/{kind}")
+    source: Told = getattr(world, kind)
+    source.items = ()
+    emptied, _ = world.reader().read(SUBSCRIPTION)
+    assert first.digest == again.digest not in ("", emptied.digest)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "metadata"])
+def test_without_one_kind_there_is_no_digest(world: World, kind: str) -> None:
+    source: Told = getattr(world, kind)
+    source.error = UNAVAILABLE
+    known, _ = world.reader().read(SUBSCRIPTION)
+    assert known.digest == ""
+
+
 def test_each_kind_is_an_object_of_the_subscription(world: World) -> None:
     world.reader().read(SUBSCRIPTION)
     assert world.objects.names("") == [f"subscriptions/{SUBSCRIPTION}/reference/{kind}" for kind in KINDS]
@@ -184,6 +203,11 @@ def without(line: int) -> Callable[[bytes], bytes]:
     return cut
 
 
+def with_more(data: bytes) -> bytes:
+    """Another line after the end."""
+    return zstandard.ZstdCompressor().compress(zstandard.ZstdDecompressor().stream_reader(data).read() + b"[]\n")
+
+
 @pytest.mark.parametrize(
     ("damage", "why"),
     [
@@ -194,8 +218,9 @@ def without(line: int) -> Callable[[bytes], bytes]:
         (without(0), "is something else, or of another version"),
         (without(1), "is not whole"),
         (without(2), "is not whole"),
+        (with_more, "is not whole"),
     ],
-    ids=["empty", "foreign", "flipped", "cut", "without its head", "without its item", "without its end"],
+    ids=["empty", "foreign", "flipped", "cut", "without its head", "without its item", "without its end", "with more"],
 )
 def test_a_damaged_cache_is_told_and_read_again(world: World, damage: Callable[[bytes], bytes], why: str) -> None:
     world.reader().read(SUBSCRIPTION)

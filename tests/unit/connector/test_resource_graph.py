@@ -9,7 +9,7 @@ from azure.mgmt.security import SecurityCenter
 
 from apiward_connector.sources.assessments import AssessmentsSource
 from apiward_connector.sources.graph import Graph
-from apiward_connector.sources.resource_graph import ResourceGraphSource
+from apiward_connector.sources.resource_graph import QUERY, ResourceGraphSource
 from apiward_core.errors import (
     AccessError,
     ApiwardError,
@@ -18,8 +18,11 @@ from apiward_core.errors import (
     ThrottledError,
     TransientError,
 )
+from apiward_lab.defender.definition import EXEMPT, UNHEALTHY, Status
 from tests.unit.connector.samples import KEY, SCOPE, SERVICE, SUBSCRIPTION, assessment, finding, with_properties
 from tests.unit.connector.transport import Credential, Replies
+from tests.unit.lab import graph_tenant
+from tests.unit.lab_logs.direct import START
 
 LISTED = (200, {"value": [assessment()]})
 NOTHING: tuple[int, Any] = (200, {"value": []})
@@ -77,6 +80,18 @@ def test_the_same_assessment_gives_the_same_finding_as_defenders_list() -> None:
     same = {name: listed["properties"].get(name) for name in ("displayName", "status", "additionalData")}
     [item] = Tenant(answer(row(f"{SERVICE}/apis/Echo;rev=2/operations/Get", **same))).read()
     assert finding(item) == finding(listed)
+
+
+@pytest.mark.parametrize("status", [UNHEALTHY, EXEMPT], ids=["unhealthy", "exempt"])
+def test_the_query_asks_for_all_that_defenders_list_says(status: Status) -> None:
+    azure, times = graph_tenant.Tenant(), dict.fromkeys(("firstEvaluationDate", "statusChangeDate"), START.isoformat())
+    azure.assess(1, status=status)
+    [known] = azure.assessments
+    listed = assessment(
+        known.resource_id, code=status.code, cause=status.cause, description=status.description, **times
+    )
+    [item] = Tenant(answer(*azure.query(QUERY)["data"])).read()
+    assert finding(item) == finding(with_properties(listed, additionalData=dict(known.additional_data)))
 
 
 def test_a_subscription_as_the_assessed_resource_gives_the_same_finding() -> None:

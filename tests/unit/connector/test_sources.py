@@ -20,12 +20,12 @@ def client_for(transport: Replies) -> Callable[[str], SecurityCenter]:
 
 
 def pages(*replies: tuple[int, Any]) -> list[Any]:
-    return list(AssessmentsSource(client_for(Replies(*replies))).pages(SUBSCRIPTION))
+    return list(map(list, AssessmentsSource(client_for(Replies(*replies))).pages(SUBSCRIPTION)))
 
 
 def test_pages_are_followed_to_the_end() -> None:
     transport = Replies((200, {"value": [1, 2], "nextLink": SECOND}), (200, {"value": [3]}))
-    assert list(AssessmentsSource(client_for(transport)).pages(SUBSCRIPTION)) == [[1, 2], [3]]
+    assert list(map(list, AssessmentsSource(client_for(transport)).pages(SUBSCRIPTION))) == [[1, 2], [3]]
     first, second = (request.url for request in transport.requests)
     assert first == f"{FIRST}?api-version=2021-06-01"
     assert second.startswith(f"{FIRST}?")
@@ -92,7 +92,7 @@ def test_a_page_that_fails_on_the_way_is_no_end() -> None:
     first = (200, {"value": [1], "nextLink": SECOND})
     for broken in (ServiceResponseError("connection reset"), ServiceRequestError("no route")):
         read = AssessmentsSource(client_for(Replies(first, broken))).pages(SUBSCRIPTION)
-        assert next(read) == [1]
+        assert list(next(read)) == [1]
         with pytest.raises(TransientError, match="could not be reached"):
             next(read)
 

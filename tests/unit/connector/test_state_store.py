@@ -88,7 +88,7 @@ def damage(data: bytes) -> bytes:
 def recounted(data: bytes) -> bytes:
     """The same file, its header changed, with a checksum that fits."""
     body = data.partition(b"\n")[2].replace(b'"count":3', b'"count":9', 1)
-    return b"apiward-connector-state 2 " + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+    return b"apiward-connector-state 3 " + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,8 @@ def recounted(data: bytes) -> bytes:
     [
         (damage, "checksum"),
         (lambda data: data[:-1], "checksum"),
-        (lambda data: data.replace(b"-state 2 ", b"-state 9 ", 1), "version 9"),
-        (lambda data: data.replace(b"-state 2 ", b"-state 1 ", 1), "version 1.*ingest rebuild"),
+        (lambda data: data.replace(b"-state 3 ", b"-state 9 ", 1), "version 9"),
+        (lambda data: data.replace(b"-state 3 ", b"-state 1 ", 1), "version 1.*ingest rebuild"),
         (lambda data: b"{" + data, "no connector state"),
         (lambda data: data[:0], "no connector state"),
         (recounted, "another build"),

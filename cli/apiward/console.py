@@ -17,7 +17,8 @@ from apiward_core.errors import ApiwardError
 out = Console(soft_wrap=False, highlight=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-_GUID, _WORD = 36, 16  # columns no wider than this are never folded: the first one, any other
+_GUID, _WORD = 36, 16  # columns no wider than this are not folded while there is room: the first one, any other
+_FOLDED = 5  # what a folded column takes at least
 _STYLES = {
     "High": "bold red",
     "Medium": "yellow",
@@ -48,8 +49,12 @@ def plain(value: object) -> str:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table for people; cells are shown as they are, never as markup. Short of room, long columns fold first."""
+    """A table for people; cells are shown as they are, never as markup. Short of room, long columns fold first.
+
+    Then the columns move together, and then the last ones fold, too. Nothing is ever cut off.
+    """
     cells = [[_cell(value) for value in row] for row in rows]
+    whole, tight = _layout(columns, cells)
     shown = Table(
         title=title or None,
         title_justify="left",
@@ -57,14 +62,31 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
         header_style="bold",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
+        collapse_padding=tight,
+        show_edge=not tight,
         show_header=any(columns),
     )
     for index, column in enumerate(columns):
-        widest = max((len(line) for row in cells for line in row[index].plain.splitlines()), default=0)
-        shown.add_column(column, overflow="fold", no_wrap=widest <= (_WORD if index else _GUID))
+        shown.add_column(column, overflow="fold", no_wrap=index in whole)
     for row in cells:
         shown.add_row(*row)
     out.print(shown)
+
+
+def _layout(columns: Sequence[str], cells: Sequence[Sequence[Text]]) -> tuple[Sequence[int], bool]:
+    """Which columns are not folded, and whether they have to move together. rich would cut off what has no room."""
+    lines = [[line for row in cells for line in row[index].plain.splitlines()] for index in range(len(columns))]
+    widest = [max(map(len, column), default=0) for column in lines]
+    widths = [max(width, len(column)) for column, width in zip(columns, widest, strict=True)]
+    whole = [index for index, width in enumerate(widest) if width <= (_WORD if index else _GUID)]
+
+    def needed() -> int:
+        return sum(width if index in whole else min(width, _FOLDED) for index, width in enumerate(widths))
+
+    tight = needed() + 3 * len(columns) - 1 > out.width  # three characters between columns, one at either end
+    while tight and whole and needed() + 2 * (len(columns) - 1) > out.width:
+        whole.pop()
+    return whole, tight
 
 
 def resource(arm_id: str) -> str:

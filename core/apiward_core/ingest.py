@@ -25,6 +25,7 @@ from apiward_core.tables import Table, all_tables
 MAX_BODY = 1_048_576
 MAX_FIELD = 65_536
 CUT_MARKER = "...[cut by apiward]"
+_LONGEST_CHARACTER = 4  # bytes in UTF-8
 _LEVEL = 1  # a higher one saves a quarter of the bytes, which cost nothing, for twice the time
 _MALFORMED = 400
 _FORBIDDEN = 403
@@ -130,12 +131,14 @@ class WorkspaceSink:
         What the service finds too large (413), or refuses though it takes other rows (400), is sent in smaller parts,
         down to the row that becomes a dead letter. Raises as `send` does.
         """
-        table, report = all_tables()[batch.table], SendReport(cut=batch.cut)
+        table, left_out = all_tables()[batch.table], list[bytes]()
         if without:
             rows = batch_rows(batch)
-            report.unsent += [row for row in rows if _record_id(row) in without]
-            if report.unsent:
-                batch = _framed(table, [row for row in rows if _record_id(row) not in without], cut=batch.cut)
+            left_out = [row for row in rows if _record_id(row) in without]
+            if left_out:
+                cut = batch.cut - sum(map(_cut_fields, left_out))
+                batch = _framed(table, [row for row in rows if _record_id(row) not in without], cut=cut)
+        report = SendReport(cut=batch.cut, unsent=left_out)
         if batch.rows:
             self._send(table, batch, report)
         return report
@@ -213,7 +216,7 @@ class WorkspaceSink:
 class Packer:
     """Packs rows of a table, each as JSON, into as few batches as the limit of a call allows.
 
-    Each call gives the batches that are full. Fields over 64 KB are cut, and counted with the batch that comes next.
+    Each call gives the batches that are full. Fields over 64 KB are cut, and counted in the batch that they are in.
     A row that exceeds the limit by itself is alone in a batch.
     """
 
@@ -224,8 +227,10 @@ class Packer:
 
     def add(self, rows: Sequence[bytes], labels: Sequence[str] = ()) -> Iterator[Batch]:
         """Add rows; `labels`, one for each row or none at all, are counted in the batch that a row is in."""
+        cuts: Sequence[int] = ()
         if max(map(len, rows), default=0) > MAX_FIELD:
-            rows = [self._shorten(row) for row in rows]
+            short = [shortened(row) for row in rows]
+            rows, cuts = [row for row, _ in short], [count for _, count in short]
         ends = list(accumulate(len(row) + 1 for row in rows))
         start = taken = 0
         while start < len(rows):
@@ -236,13 +241,9 @@ class Packer:
             stop = max(stop, start + 1)  # a row that exceeds the limit is alone
             self._rows += rows[start:stop]
             self._labels.update(labels[start:stop])
+            self._cut += sum(cuts[start:stop])
             self._size += ends[stop - 1] - taken
             start, taken = stop, ends[stop - 1]
-
-    def _shorten(self, row: bytes) -> bytes:
-        row, cut = shortened(row)
-        self._cut += cut
-        return row
 
     def flush(self) -> Iterator[Batch]:
         """The batch of what is left, if anything is."""
@@ -291,6 +292,12 @@ def _cut(value: Any) -> str | None:
     if len(encoded) <= MAX_FIELD:
         return None
     return encoded[: MAX_FIELD - len(CUT_MARKER)].decode(errors="ignore") + CUT_MARKER
+
+
+def _cut_fields(row: bytes) -> int:
+    """How many fields of a row `shortened` has cut: they are as long as a field can be, and say so."""
+    texts = (value for value in orjson.loads(row).values() if isinstance(value, str) and value.endswith(CUT_MARKER))
+    return sum(len(text.encode()) > MAX_FIELD - _LONGEST_CHARACTER for text in texts)
 
 
 def frame(rows: list[bytes]) -> bytes:

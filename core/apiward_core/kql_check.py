@@ -102,7 +102,7 @@ def _start_engine(language_service: Path) -> Any:
     if missing:
         raise ConfigurationError(
             f"KQL cannot be checked: {language_service} has no {' and no '.join(missing)}.",
-            remedy="Run `npm ci` in the checkout, or name the folder of @kusto/language-service-next.",
+            remedy="Run `make setup` in the checkout, which needs no Node; or `npm ci` where there is one.",
         )
     engine = MiniRacer()
     engine.eval(resources.files(__package__).joinpath("kql_check.js").read_text("utf-8"))

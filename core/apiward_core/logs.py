@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from azure.monitor.query import LogsQueryClient, LogsQueryPartialResult, LogsTable
 
-from apiward_core.errors import IncompleteError, MissingError, RejectedDataError, azure_errors
+from apiward_core.errors import IncompleteError, MissingError, RejectedDataError, TransientError, azure_errors
 
 Row = Mapping[str, Any]
 TimeSpan = timedelta | tuple[datetime, datetime]
@@ -59,7 +59,8 @@ class WorkspaceLogs:
     def read(self, kql: str, *, timespan: TimeSpan) -> Answer:
         """The rows of the query's first table, also when the service cut the answer; for readers who are told so.
 
-        Raises the other errors of `apiward_core.errors`.
+        Raises the other errors of `apiward_core.errors`, TransientError for an answer without a table: a query that
+        finds nothing has one without rows.
         """
         try:
             with azure_errors(f"querying workspace {self._workspace}"):
@@ -73,6 +74,11 @@ class WorkspaceLogs:
             ) from error
         if isinstance(result, LogsQueryPartialResult):
             return Answer(_rows(result.partial_data), str(result.partial_error))
+        if not result.tables:
+            raise TransientError(
+                f"The answer of workspace {self._workspace} holds no table.",
+                remedy="Try again; if it lasts, see whether a proxy answers in the place of Azure.",
+            )
         return Answer(_rows(result.tables))
 
 

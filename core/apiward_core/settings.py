@@ -96,9 +96,13 @@ class Settings(BaseSettings):
     ca_bundle: Path | None = Field(None, description="PEM file of the CAs to trust instead of the built-in ones.")
     clock_offset: float = Field(0.0, description="Seconds added to the machine's clock; only the lab needs it.")
 
-    tenant_id: Guid | None = Field(None, description="Entra tenant; needed for service principals.")
+    tenant_id: Guid | None = Field(None, description="Entra tenant; the connector and service principals need it.")
     credential: Literal["managed_identity", "workload_identity", "client_secret", "client_certificate", "developer"] = (
-        Field("managed_identity", description="How to sign in.")
+        Field(
+            "managed_identity",
+            description="How to sign in: `managed_identity`, `workload_identity`, `client_secret`, "
+            "`client_certificate`, or `developer` (as az, azd or Azure PowerShell did).",
+        )
     )
     client_id: Guid | None = Field(None, description="Application id, or that of a user-assigned managed identity.")
     client_secret: SecretStr | None = Field(None, description="Secret of the service principal.")
@@ -122,11 +126,13 @@ class Settings(BaseSettings):
         description="Seconds for which a call that Azure throttles is tried again, and that it may wait for its turn.",
     )
     source: Literal["assessments", "resource_graph"] = Field(
-        "assessments", description="Where they are read: Defender's own list of each subscription, or Resource Graph."
+        "assessments",
+        description="Where they are read: `assessments` (Defender's own list of each subscription) or "
+        "`resource_graph`.",
     )
     allowed_scopes: Annotated[list[ArmScope], CommaList] = Field(
         default_factory=list,
-        description="ARM scopes in which apiward may change anything; the subscriptions when empty.",
+        description="ARM scopes in which apiward may change anything; those of `subscriptions` when empty.",
     )
     workspace_id: Annotated[str, AfterValidator(_workspace_id)] | None = Field(
         None, description="ARM id of the Log Analytics workspace that has Microsoft Sentinel."

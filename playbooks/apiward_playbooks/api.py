@@ -146,8 +146,7 @@ class Playbooks:
 
     def findings_of(self, number: int) -> tuple[IncidentSummary, tuple[FindingState, ...]]:
         """An incident of ours by its number, with its findings as they are now. Raises MissingError."""
-        found = self._incidents.numbered(number)
-        return found, self._closer.judge(found.name).findings
+        return self._closer.findings_of(number)
 
     def approve(self, run_id: str, *, plan_hash: str, by: str, why: str = "", ticket: str = "") -> Run:
         """Approve the plan whose hash the approver saw. Nothing is changed yet.

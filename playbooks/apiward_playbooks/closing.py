@@ -50,6 +50,11 @@ class Closer:
         self._classification = classification
         self._accepted_risks = accepted_risks
 
+    def findings_of(self, number: int) -> tuple[IncidentSummary, tuple[FindingState, ...]]:
+        """An incident of ours by its number, with its findings as they are now. Raises MissingError."""
+        found = self._incidents.numbered(number)
+        return found, self.judge(found.name).findings
+
     def judge(self, incident: str) -> Verdict:
         """Whether the incident of that name may close."""
         groups = self._incidents.groups(incident)

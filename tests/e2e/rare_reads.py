@@ -4,8 +4,12 @@ import pytest
 
 from apiward.wiring import App
 from apiward_connector.existence import Existence
+from apiward_connector.sources.graph import Graph
+from apiward_connector.sources.graph_rows import GraphRows
 from apiward_connector.sources.management_groups import ManagementGroupsSource
+from apiward_connector.sources.operations import OperationsSource
 from apiward_connector.sources.policy import PolicySource
+from apiward_connector.sources.tags import TagsSource
 from apiward_core.errors import MissingError
 from apiward_lab.lab import Lab
 from apiward_lab.rbac.roles import Permission, RoleDefinition
@@ -43,6 +47,11 @@ def read_rarely(app: App, lab: Lab) -> None:
         for kind, entities in parts:
             existence = Existence(arm)
             assert not any(existence.is_gone(service.child_id(kind, entity)) for entity in list(entities.values())[:1])
+        for api in service.apis.values():
+            names = OperationsSource(app.clients.api_management).names(service.resource_id, api.name)
+            assert set(names.values()) == {operation.lower() for operation in api.operations}
+    nothing = GraphRows(Graph(app.clients.resource_graph()), rows="resources | take 0", columns="id, tags", what="none")
+    assert not any(list(TagsSource(nothing, arm=arm).read(subscription)) for subscription in subscriptions)
     policies = PolicySource(arm)
     own = f"{root.resource_id}/providers/Microsoft.Authorization/{{}}/of-its-own"
     with pytest.raises(MissingError):

@@ -114,6 +114,7 @@ class Subscription:
     collections: list[Any] = field(default_factory=list)
     exemptions: list[Any] = field(default_factory=list)
     assignments: list[Any] = field(default_factory=list)
+    initiatives: list[Any] = field(default_factory=list)
     pricings: list[Any] = field(default_factory=list)
     services: list[Any] = field(default_factory=list)
     graph: dict[str, list[Any]] = field(default_factory=dict)
@@ -164,6 +165,7 @@ class SmallAzure:
             "microsoft.security/pricings": of.pricings,
             "microsoft.authorization/policyexemptions": of.exemptions,
             "microsoft.authorization/policyassignments": of.assignments,
+            "microsoft.authorization/policysetdefinitions": of.initiatives,
             "microsoft.apimanagement/service": of.services,
         }[kind]
         if kind != "microsoft.security/assessments":

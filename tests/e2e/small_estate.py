@@ -31,6 +31,10 @@ POLICIES = "/providers/microsoft.authorization"
 DEFINITION = f"{POLICIES}/policydefinitions/{ENCRYPTED}"
 INITIATIVE = f"{POLICIES}/policysetdefinitions/benchmark"
 GROUP_OF_SUBSCRIPTIONS = "corp"
+OWN_INITIATIVE = (
+    f"/providers/Microsoft.Management/managementGroups/{GROUP_OF_SUBSCRIPTIONS}{POLICIES}/policySetDefinitions/own"
+)
+WORKSPACE = "33333333-3333-3333-3333-333333333333"
 PATIENCE = 60.0
 
 A_DAY = timedelta(days=1)
@@ -97,7 +101,11 @@ def estate() -> SmallAzure:
         metadata=_metadata(),
         collections=[{"id": f"{SERVICE}/providers/Microsoft.Security/apiCollections/alpha", "properties": {}}],
         exemptions=[{"id": f"{gamma}{POLICIES}/policyexemptions/1", "properties": exempt}],
-        assignments=[{"id": assigned, "properties": {"policyDefinitionId": INITIATIVE}}],
+        assignments=[
+            {"id": assigned, "properties": {"policyDefinitionId": INITIATIVE}},
+            {"id": f"{SCOPE}{POLICIES}/policyassignments/own", "properties": {"policyDefinitionId": OWN_INITIATIVE}},
+        ],
+        initiatives=[{"id": OWN_INITIATIVE, **_of_encrypted_protocols()}],
         pricings=[
             {"name": "Api", "properties": {"pricingTier": "Standard", "subPlan": "P1"}},
             {"name": "CloudPosture", "properties": {"pricingTier": "Free"}},
@@ -124,11 +132,15 @@ def estate() -> SmallAzure:
     there = {GROUP.lower(), service, DEFINITION, INITIATIVE}
     there |= {f"{service}/apis/{name}" for name in apis} | {f"{service}/apis/epsilon/operations/get"}
     azure = SmallAzure({SUBSCRIPTION: first, OTHER: second}, resources=there)
-    azure.documents[INITIATIVE] = {
-        "properties": {"policyDefinitions": [{"policyDefinitionReferenceId": "x", "policyDefinitionId": DEFINITION}]}
-    }
+    azure.documents[INITIATIVE] = _of_encrypted_protocols()
     azure.documents[DEFINITION] = {"properties": {"policyRule": {"then": {"effect": "Disabled"}}}}
     return azure
+
+
+def _of_encrypted_protocols() -> dict[str, Any]:
+    """An initiative."""
+    policy = {"policyDefinitionReferenceId": "x", "policyDefinitionId": DEFINITION}
+    return {"properties": {"policyDefinitions": [policy]}}
 
 
 def _of_other(raw: Any) -> Any:
@@ -159,6 +171,7 @@ class World:
             management_groups=[GROUP_OF_SUBSCRIPTIONS],
             ingestion_endpoint=INGESTION,
             dcr_immutable_id=f"dcr-{0:032x}",
+            workspace_customer_id=WORKSPACE,
             state_dir=self.folder,
             concurrency=1,
             throttle_patience=PATIENCE,
@@ -170,6 +183,11 @@ class World:
         with self._app(fault) as app:
             scopes = app.scopes()
             return app.connector().run(scopes.subscriptions, unlisted=scopes.unlisted)
+
+    def lost(self, fault: Fault | None = None) -> list[str]:
+        """The subscriptions whose state has to be rebuilt, as the workspace is asked."""
+        with self._app(fault) as app:
+            return app.rebuilder().lost(self.azure.subscriptions)
 
     def replay(self) -> int:
         """How many dead letters are still kept after they were sent again."""

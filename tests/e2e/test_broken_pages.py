@@ -9,6 +9,7 @@ from azure.mgmt.security import SecurityCenter
 
 from apiward_connector.sources.assessments import AssessmentsSource
 from apiward_core.errors import TransientError
+from apiward_core.transport import make_transport
 from tests.e2e.broken_server import BrokenServer
 from tests.unit.connector.samples import SUBSCRIPTION
 from tests.unit.connector.transport import Credential
@@ -46,11 +47,11 @@ def test_a_page_that_breaks_off_is_an_error(tmp_path: Path, broken: bytes, reset
                 SUBSCRIPTION,
                 base_url=server.url,
                 credential_scopes=["scope"],
-                connection_verify=str(server.ca_bundle),
+                transport=make_transport(connection_verify=str(server.ca_bundle)),
                 retry_total=0,
             )
         )
         read = AssessmentsSource(lambda _: client).pages(SUBSCRIPTION)
-        assert next(read) == [{"id": "first"}]
+        assert list(next(read)) == [{"id": "first"}]
         with pytest.raises(TransientError, match="while listing the assessments"):
             next(read)

@@ -284,6 +284,25 @@ def test_half_of_a_character_leaves_its_own_assessment_unread_and_no_other(world
     assert set(world.changes(before)) == CHANGED
 
 
+def test_a_stale_assessment_is_told_and_taken_back_when_it_is_no_longer_listed(world: World) -> None:
+    assessments = world.azure.subscriptions[SUBSCRIPTION].assessments
+    assessments[0] = fresh = api("alpha", code="Healthy", statusChangeDate="2026-11-21T07:00:00Z")
+    assert world.run().exit_code == 0
+    before, known = len(world.findings), world.current
+    for listed in (api("alpha", statusChangeDate="2026-11-01T00:00:00Z"), fresh):
+        assessments[0] = listed
+        world.time.pass_by(AN_HOUR)
+        assert world.run().exit_code == 0
+    assert world.changes(before) == [("Regressed", "alpha"), ("Resolved", "alpha")]
+    aside = {"Revision", "ChangeType", "PreviousState", "PreviousSeverity"}
+    assert without(world.current, aside) == without(known, aside)
+
+
+def without(rows: Mapping[str, Mapping[str, Any]], columns: set[str]) -> dict[str, dict[str, Any]]:
+    """The rows, but for some columns."""
+    return {finding: {name: row[name] for name in row if name not in columns} for finding, row in rows.items()}
+
+
 def test_a_recommendation_without_metadata_is_known_by_its_key(world: World) -> None:
     del world.azure.subscriptions[SUBSCRIPTION].metadata[0]
     before = len(world.findings)

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from apiward_connector.report import Outcome, ScopeReport
-from apiward_core.tables import HEALTH, RECOMMENDATIONS
+from apiward_core.errors import ApiwardError
+from apiward_core.tables import HEALTH, INVENTORY, RECOMMENDATIONS, TYPES
 from tests.e2e.failing_calls import KINDS, Concerns, Kind, blob, get, provider, query, sending
-from tests.e2e.small_azure import CONTAINER
+from tests.e2e.small_azure import CONTAINER, Request
 from tests.e2e.small_estate import (
     AN_HOUR,
     CAUSES,
@@ -25,11 +26,12 @@ from tests.e2e.small_estate import (
     INITIATIVE,
     OTHER_SCOPE,
     WHOLE,
+    WORKSPACE,
     World,
     of,
     prepared,
 )
-from tests.unit.connector.samples import SCOPE, SERVICE
+from tests.unit.connector.samples import SCOPE, SERVICE, SUBSCRIPTION
 
 MANAGEMENT_GROUP = f"/providers/Microsoft.Management/managementGroups/{GROUP_OF_SUBSCRIPTIONS}"
 ENDPOINTS = "microsoft.security/apicollections/apiendpoints"
@@ -80,6 +82,7 @@ class Call:
 unread = partial(Call, what=SCOPE, outcome=Outcome.FAILED, told=NOTHING)
 explaining = partial(Call, what=WHY)
 ALL = frozenset(kind.name for kind in KINDS)
+_ANSWERED = {"malformed": "HTTP 200", "no page": "HTTP 200"}
 _SERVICE = SERVICE.lower()
 
 CALLS = [
@@ -135,6 +138,12 @@ CALLS = [
         judged=frozenset({"zeta"}),
         instead={"zeta": "Unexplained"},
     ),
+    explaining(
+        "initiatives of management groups",
+        provider("microsoft.authorization/policysetdefinitions"),
+        judged=frozenset({"zeta"}),
+        instead={"zeta": "Unexplained"},
+    ),
     explaining("policy", get(DEFINITION), judged=frozenset({"zeta"}), instead={"zeta": "Unexplained"}),
     explaining(
         "plans",
@@ -169,29 +178,29 @@ CALLS = [
         both=True,
         arrives=True,
         other=frozenset({"413"}),
-        words={"malformed": "HTTP 200", "no page": "HTTP 200"},
+        words=_ANSWERED,
     ),
+    unread(
+        "sending recommendation types", sending(TYPES), both=True, told=WHOLE, other=frozenset({"413"}), words=_ANSWERED
+    ),
+    unread("sending the inventory", sending(INVENTORY), told=WHOLE, other=frozenset({"413"}), words=_ANSWERED),
 ]
 
-# The Blob client sleeps a second before it asks again for what broke off; TransientError all the same.
-_BROKEN_OFF = frozenset({"truncated"})
 _OVERTAKEN = {"409": "Another run", "412": "Another run"}
 kept = partial(Call, what=SCOPE, outcome=Outcome.FAILED, told=NOTHING, settings=BLOBS)
 STORE_CALLS = [
-    kept(
-        "reading the lease", blob("GET", "lease"), harmless=frozenset({"malformed"}), other=_BROKEN_OFF
-    ),  # what is none holds nobody off
+    kept("reading the lease", blob("GET", "lease"), harmless=frozenset({"malformed"})),  # what is none holds nobody off
     kept("taking the lease", blob("PUT", "lease"), words=_OVERTAKEN),
-    kept("reading the state", blob("GET", "state"), words={"malformed": "no connector state"}, other=_BROKEN_OFF),
+    kept("reading the state", blob("GET", "state"), words={"malformed": "no connector state"}),
     kept("listing the outbox", blob("GET", "outbox", lists=True), words={"malformed": "XML"}),
-    kept("reading a cache", blob("GET", "reference/tags"), other=_BROKEN_OFF | {"malformed"}),  # it is read anew
+    kept("reading a cache", blob("GET", "reference/tags"), other=frozenset({"malformed"})),  # it is read anew
     kept("writing the outbox", blob("PUT", "outbox/.*")),
     kept("saving the state", blob("PUT", "state"), words=_OVERTAKEN),
-    kept("reading the outbox", blob("GET", "outbox/.*"), words={"malformed": "damaged"}, other=_BROKEN_OFF),
+    kept("reading the outbox", blob("GET", "outbox/.*"), words={"malformed": "damaged"}),
     kept("emptying the outbox", blob("DELETE", "outbox/.*"), told=WHOLE),
     Call("writing a cache", blob("PUT", "reference/tags"), f"the tags of {SCOPE}", settings=BLOBS),
 ]
-STORE_KINDS = [kind for kind in KINDS if kind.name not in {"401", "413", "429 once", "no page"}]
+STORE_KINDS = [kind for kind in KINDS if kind.name not in {"429 once", "no page"}]
 CELLS = [
     (call, kind)
     for calls, kinds in ((CALLS, KINDS), (STORE_CALLS, STORE_KINDS))
@@ -199,6 +208,16 @@ CELLS = [
     for kind in kinds
     if kind.name not in call.other
 ]
+
+
+def known_states(request: Request) -> bool:
+    """The list of what the store holds of any subscription."""
+    return request.host in CONTAINER and request.query.get("prefix") == "subscriptions/"
+
+
+def dead_letters(request: Request) -> bool:
+    """A dead letter on its way into the store."""
+    return request.host in CONTAINER and request.path.startswith("/state/dead-letters/")
 
 
 def test_ids_are_distinct() -> None:
@@ -297,6 +316,49 @@ def test_what_is_too_large_becomes_dead_letters_down_to_the_row_and_arrives_by_a
     assert world.changes(before) == []
     assert world.replay() == 0
     assert set(world.changes(before)) == WHOLE
+    require_repaired(world, undisturbed, instead={})
+
+
+def test_what_is_too_large_stays_in_the_outbox_while_it_cannot_be_kept(
+    morning: Prepare, undisturbed: Mapping[str, Any], tmp_path: Path
+) -> None:
+    world = morning(BLOBS).copy_to(tmp_path / "state")
+    before, [too_large] = len(world.findings), [kind for kind in KINDS if kind.name == "413"]
+    sent = sending(RECOMMENDATIONS)
+    report = world.run(too_large.of(lambda request: sent(request) or dead_letters(request)))
+    said = of(report)
+    assert (said.outcome, said.dead, world.changes(before)) == (Outcome.FAILED, 0, [])
+    assert ["dead-letters/" in gap.why for gap in said.gaps] == [True]
+    require_repaired(world, undisturbed, instead={})
+
+
+KNOWN = {"name": "PrimaryResult", "columns": [{"name": "SubscriptionId", "type": "string"}], "rows": [[SUBSCRIPTION]]}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda it: it.name)
+def test_a_query_of_the_workspace_that_fails_is_no_empty_answer(tmp_path: Path, kind: Kind) -> None:
+    world, path = World(tmp_path / "state"), f"/v1/workspaces/{WORKSPACE}/query"
+    world.azure.resources.add(path)
+    world.azure.documents[path] = {"tables": [KNOWN]}
+    fault = kind.of(lambda request: request.path == path)
+    if kind.over:
+        assert world.lost(fault) == [SUBSCRIPTION]
+    else:
+        with pytest.raises(ApiwardError, match=kind.word or None):
+            world.lost(fault)
+    assert fault.met
+
+
+@pytest.mark.parametrize("kind", [kind for kind in STORE_KINDS if not kind.over], ids=lambda it: it.name)
+def test_a_store_that_cannot_say_what_is_expected_ends_the_run_before_it_reads(
+    morning: Prepare, undisturbed: Mapping[str, Any], tmp_path: Path, kind: Kind
+) -> None:
+    world = morning(BLOBS).copy_to(tmp_path / "state")
+    rows, fault = len(world.azure.rows), kind.of(known_states)
+    with pytest.raises(ApiwardError, match="XML" if kind.name == "malformed" else kind.word):
+        world.run(fault)
+    assert fault.met
+    assert len(world.azure.rows) == rows
     require_repaired(world, undisturbed, instead={})
 
 

@@ -115,6 +115,7 @@ def test_a_rule_applies_by_itself_and_a_rollback_keeps_the_finding_in_one_open_i
     assert office.open_about(finding) == [number]
     audited = run("remediate", "audit", planned["id"], "--json")
     assert (audited.returncode, json.loads(audited.stdout)["faults"]) == (0, [])
+    assert "Its chain of hashes is whole." in run("remediate", "audit", planned["id"]).stdout
 
 
 def test_a_rollback_after_the_incident_was_closed_opens_another(office: Office) -> None:

@@ -87,7 +87,7 @@ def read_through_resource_graph(demo: Demo) -> None:
 
 
 def look(raised: Raised) -> None:
-    """Everything that the page says an operator runs."""
+    """Everything that the page says an operator runs, who is not told where rows are sent."""
     commands = (
         ("incidents", "list"),
         ("incidents", "show", "1"),
@@ -98,7 +98,8 @@ def look(raised: Raised) -> None:
         ("workbook", "render", "api-posture-leadership"),
     )
     group = raised.lab.estate.management_groups[0].name
-    environment = varied(raised.environment("operator"), {"management_groups": group})
+    unsent: dict[str, str | None] = {"ingestion_endpoint": None, "dcr_immutable_id": None}
+    environment = varied(raised.environment("operator"), {"management_groups": group, **unsent})
     for command in commands:
         done = apiward(*command, "--json", environment=environment, folder=raised.demo.folder)
         assert (done.returncode, done.stderr) == (0, ""), command

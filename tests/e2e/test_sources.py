@@ -1,7 +1,7 @@
 """Both sources over one estate: they agree on every finding, and neither takes silence for health."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,7 +13,7 @@ from apiward_connector.sources.management_groups import ManagementGroupsSource
 from apiward_connector.sources.resource_graph import ResourceGraphSource
 from apiward_core.errors import AccessError
 from apiward_core.kql import bind
-from apiward_core.tables import RECOMMENDATIONS
+from apiward_core.tables import INVENTORY, RECOMMENDATIONS
 from tests.e2e.commands import apiward, varied
 from tests.e2e.conftest import Raised
 from tests.e2e.sign_in import LONG
@@ -21,7 +21,7 @@ from tests.e2e.test_partial_reads import A_DAY, Tenant
 
 OF_THE_RUN = {"TimeGenerated", "ObservedAt", "IngestedAt", "RunId", "RecordId", "FirstSeen"}
 ONLY_IN_RESOURCE_GRAPH = {"RiskLevel"}
-ROWS_OF = f"{RECOMMENDATIONS} | where RunId == run"
+EXPOSURE = ("IsExternal", "IsAuthenticated", "HasSensitiveData", "LastTraffic")
 
 
 def ingest(raised: Raised, source: str) -> tuple[int, dict[str, Any]]:
@@ -64,14 +64,24 @@ def test_a_subscription_that_resource_graph_leaves_out_in_silence_is_not_taken_f
     assert not scopes[lost]["changes"].keys() & {"Removed", "Resolved"}
 
 
-def first_rows(raised: Raised, source: str) -> dict[str, dict[str, Any]]:
-    """What a first run from a source sends, by finding, without what tells one run from another."""
-    changes = {"source": source, "state_dir": str(raised.demo.folder / f"first-{source}")}
+def first_run(raised: Raised, source: str, state: str) -> str:
+    """The id of a run from a source that has not run before with this state."""
+    changes = {"source": source, "state_dir": str(raised.demo.folder / state)}
     environment = varied(raised.environment("connector"), changes)
     done = apiward("ingest", "run", "--json", environment=environment, folder=raised.demo.folder)
     assert done.returncode == 0, done.stderr
+    return str(json.loads(done.stdout)["run_id"])
+
+
+def rows_of(raised: Raised, table: str, run_id: str) -> Sequence[Mapping[str, Any]]:
+    """The rows of a table that a run sent."""
     with raised.demo.app("operator") as opened:
-        rows = opened.logs().query(bind(ROWS_OF, run=json.loads(done.stdout)["run_id"]), timespan=LONG)
+        return opened.logs().query(bind(f"{table} | where RunId == run", run=run_id), timespan=LONG)
+
+
+def first_rows(raised: Raised, source: str) -> dict[str, dict[str, Any]]:
+    """What a first run from a source sends, by finding, without what tells one run from another."""
+    rows = rows_of(raised, RECOMMENDATIONS, first_run(raised, source, f"first-{source}"))
     aside = OF_THE_RUN | ONLY_IN_RESOURCE_GRAPH
     return {row["FindingId"]: {name: value for name, value in row.items() if name not in aside} for row in rows}
 
@@ -81,6 +91,26 @@ def test_both_sources_give_the_same_rows_field_by_field(raised: Raised) -> None:
     assert listed.keys() == queried.keys()
     assert len(listed) > 100
     assert {name for name in listed if listed[name] != queried[name]} == set()
+
+
+def exposures(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[object, ...]]:
+    """What rows say of the exposure of a resource, by its id; no two may differ."""
+    said = {(str(row["ResourceId"]), tuple(row[column] for column in EXPOSURE)) for row in rows}
+    assert len(said) == len({name for name, _ in said})
+    return dict(said)
+
+
+def test_the_inventory_is_in_the_workspace_and_on_the_findings(raised: Raised) -> None:
+    services = raised.lab.estate.services
+    apis = {f"{service.resource_id}/apis/{name}".lower() for service in services for name in service.onboarded}
+    run = first_run(raised, "assessments", "inventory")
+    inventory = exposures(rows_of(raised, INVENTORY, run))
+    findings = exposures([row for row in rows_of(raised, RECOMMENDATIONS, run) if row["OperationName"]])
+    assert apis
+    assert apis <= inventory.keys()
+    assert findings.keys() <= inventory.keys()
+    assert findings == {name: inventory[name] for name in findings}
+    assert all(len(set(values)) > 1 for values in zip(*findings.values(), strict=True))
 
 
 def read_side_by_side(raised: Raised) -> Mapping[str, int | str]:

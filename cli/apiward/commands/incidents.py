@@ -30,7 +30,7 @@ def list_(as_json: AsJson = False) -> None:
 def show(number: int, as_json: AsJson = False) -> None:
     """One incident with its findings as they are now."""
     with open_app(load_settings()) as opened:
-        incident, findings = opened.playbooks().findings_of(number)
+        incident, findings = opened.closer().findings_of(number)
     if as_json:
         console.emit({**asdict(incident), "findings": [asdict(finding) for finding in findings]})
         return

@@ -79,7 +79,7 @@ def replay(as_json: AsJson = False) -> None:
 @app.command()
 def rebuild(
     subscriptions: Annotated[
-        list[str] | None, typer.Argument(metavar="[SUBSCRIPTION]...", help="Which; all whose state is lost, if none.")
+        list[str] | None, typer.Argument(metavar="SUBSCRIPTION", help="Which, by id; all whose state is lost, if none.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -159,8 +159,11 @@ def _show_status(found: Status, clock: Clock) -> None:
         )
         for scope in found.scopes
     ]
-    title = "How long ago each subscription was last run, and last read whole, and when it is due"
-    console.table(title, ("subscription", "outcome", "run", "whole", "due in", "findings"), rows)
+    console.table(
+        "How long ago each was last run, and last read whole",
+        ("subscription", "outcome", "run", "whole", "due in", "findings"),
+        rows,
+    )
     _show_outcomes(found.scopes)
     sent, dead = sum(scope.sent for scope in found.scopes), sum(scope.dead for scope in found.scopes)
     owed = sum(scope.owed or 0 for scope in found.scopes)

@@ -9,7 +9,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead 
 By = Annotated[
     str,
     typer.Option(
-        "--by", help="Who asks or decides, as the audit trail will name them.", default_factory=getpass.getuser
+        "--by",
+        help="Who asks or decides, as the audit trail will name them.",
+        default_factory=getpass.getuser,
+        show_default="your login",
     ),
 ]
 Why = Annotated[str, typer.Option("--why", help="The reason, for the audit trail.")]

@@ -31,7 +31,9 @@ _RUN = TypeAdapter(Run)
 def plan(
     by: By,
     finding: Annotated[str, typer.Argument(help="Id of a finding.")] = "",
-    incident: Annotated[int, typer.Option(help="Number of an incident: plan for each of its open findings.")] = 0,
+    incident: Annotated[
+        int, typer.Option(help="Number of an incident: plan for each of its open findings.", show_default=False)
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Plan a remediation. Nothing is changed; the guardrails say whether it needs an approval, or is blocked."""
@@ -172,6 +174,8 @@ def audit(run: RunId, as_json: AsJson = False) -> None:
     else:
         rows = [(row["Sequence"], row["Step"], row["State"], row["Actor"], row["Decision"]) for row in trail.rows]
         console.table(f"Audit trail of run {run}", ("no.", "step", "state", "who", "decision"), rows)
+        if not trail.faults:
+            console.say("Its chain of hashes is whole.")
     if trail.faults:
         raise RejectedDataError(
             f"The audit trail of run {run} is broken: {'; '.join(trail.faults)}.",
@@ -188,7 +192,8 @@ def _show(found: Sequence[Run], as_json: bool) -> None:
 
 
 def show_run(run: Run) -> None:
-    """One run for people."""
+    """One run for people. What was seen before a way back is left out: it holds no more."""
+    stands = not run.rolled_back_at and run.state not in (State.ROLLING_BACK, State.ROLLBACK_FAILED)
     rows: list[tuple[str, object]] = [
         ("state", run.state),
         ("resource", run.target.resource_id),
@@ -199,8 +204,9 @@ def show_run(run: Run) -> None:
         ("requested by", run.requested_by),
         ("decided by", f"{run.decided_by} {run.decided_why}".strip()),
         ("held", run.held),
-        ("evidence", run.evidence.statement if run.evidence else ""),
-        ("Defender agreed", run.confirmed_at),
+        ("evidence", run.evidence.statement if run.evidence and stands else ""),
+        ("Defender agreed", run.confirmed_at if stands else ""),
+        ("rolled back", run.rolled_back_at if run.state == State.ROLLED_BACK else ""),
         ("problem", run.problem),
     ]
     console.table(f"Run {run.id}", ("", ""), [(name, value) for name, value in rows if value])
@@ -210,6 +216,9 @@ def show_run(run: Run) -> None:
     if run.state == State.APPROVED:
         console.say("To apply it:")
         console.unfolded(f"apiward remediate apply {run.id}")
+    if run.state == State.VERIFIED:
+        console.say("Defender has yet to agree, which may take a day or more. To look, and close its incident:")
+        console.unfolded("apiward incidents reconcile")
 
 
 def _require_planned(planned: Planned) -> None:

@@ -1,8 +1,9 @@
 from dataclasses import replace
 
 import pytest
+from typer.testing import CliRunner
 
-from apiward.commands.ingest import show_scopes
+from apiward.commands.ingest import app, show_scopes
 from apiward_connector.report import Gap, Outcome, ScopeReport, Tally
 
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
@@ -40,3 +41,7 @@ def test_the_outcomes_of_many_subscriptions_are_counted(capsys: pytest.CaptureFi
 @pytest.mark.parametrize("dead", [0, 2])
 def test_dead_letters_come_with_the_way_to_send_them(capsys: pytest.CaptureFixture[str], dead: int) -> None:
     assert ("apiward ingest replay" in shown(capsys, replace(WHOLE, dead=dead))) is bool(dead)
+
+
+def test_the_help_of_rebuild_says_that_subscriptions_may_be_named() -> None:
+    assert "rebuild [OPTIONS] [SUBSCRIPTION]... " in CliRunner().invoke(app, ["rebuild", "--help"]).output

@@ -224,6 +224,23 @@ def test_cut_fields_are_counted_when_the_batch_arrives() -> None:
     assert row["a"].endswith(CUT_MARKER)
 
 
+@pytest.mark.parametrize("letter", ["x", "\u00e9", "\u4e2d", "\U0001f600"], ids=ascii)
+def test_cut_fields_of_rows_that_are_left_out_do_not_count(letter: str) -> None:
+    long, marked = letter * (MAX_FIELD + 1), f"quoted {CUT_MARKER}"
+    rows = [{"RecordId": "a", "one": long, "two": [long], "short": marked}, {"RecordId": "b", "one": long}]
+    batch = packed(*rows)
+    assert batch.cut == 3
+    assert Workspace(DONE).deliver(batch, "a").cut == 1
+    assert Workspace(DONE).deliver(batch, "b").cut == 2
+    assert Workspace().deliver(batch, "a", "b").cut == 0
+
+
+def test_a_cut_field_counts_in_the_batch_that_it_is_in() -> None:
+    rows = [orjson.dumps({"a": "x" * 60_000})] * 20 + [orjson.dumps({"a": "x" * (MAX_FIELD + 1)})]
+    packer = Packer(TABLE)
+    assert [batch.cut for batch in (*packer.add(rows), *packer.flush())] == [0, 1]
+
+
 def test_the_rows_of_a_batch_can_be_had_again() -> None:
     rows = [{"RecordId": "a", "Text": "\u00e9\u4e2d"}, {"RecordId": "b", "Object": {"n": [1.5, None]}}]
     assert [orjson.loads(row) for row in batch_rows(packed(*rows))] == rows

@@ -1,20 +1,22 @@
 """The transport of the clients gives what the SDK's own would, and is told by the environment where to go.
 
-Whoever waits for an answer lets other threads compute meanwhile.
+Whoever waits for an answer, a connection or the time of a retry lets other threads compute meanwhile.
 """
 
 import gzip
 import json
 import os
+import socket
 import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -88,6 +90,23 @@ class Late(Service):
             self.close_connection = True
 
 
+class Asked:
+    """A number that is asked for in the middle of something; `others` says whether another thread got a turn then."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self.others: list[bool] = []
+
+    def __index__(self) -> int:
+        def compute() -> None:
+            with self._turns.taken():
+                pass
+
+        with ThreadPoolExecutor(1) as pool:
+            self.others.append(not wait([pool.submit(compute)], 20).not_done)
+        return 0
+
+
 @contextmanager
 def serving(handler: type[Service], trust: ssl.SSLContext | None = None) -> Iterator[int]:
     """The port where it answers."""
@@ -158,16 +177,45 @@ def test_requests_go_by_the_proxy_of_the_environment_with_no_other_password(url:
     ]
 
 
+def test_who_sleeps_lets_others_compute(transport: RequestsTransport) -> None:
+    turns = Turns(patience=60)
+    duration: Any = Asked(turns)
+    with turns.taken():
+        transport.sleep(duration)
+    assert duration.others == [True]
+
+
+def trusted(folder: Path) -> ssl.SSLContext:
+    """What a server proves itself by to whoever trusts "ca.pem" in the folder."""
+    authority, trust = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(trust)
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    return trust
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_who_connects_lets_others_compute(tmp_path: Path, scheme: str) -> None:
+    trust, turns = trusted(tmp_path), Turns(patience=60)
+    option = Asked(turns)
+    with (
+        serving(Service, trust if scheme == "https" else None) as port,
+        make_transport(connection_verify=str(tmp_path / "ca.pem")) as transport,
+    ):
+        url = f"{scheme}://127.0.0.1:{port}/asked"
+        pools = transport.session.get_adapter(url).poolmanager
+        pools.connection_pool_kw["socket_options"] = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, option)]
+        with turns.taken():
+            assert transport.send(HttpRequest("GET", url)).status_code == 200
+    assert option.others == [True]
+
+
 @pytest.mark.parametrize("path", ["whole", "half"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_who_waits_for_an_answer_or_its_rest_lets_others_compute(tmp_path: Path, scheme: str, path: str) -> None:
     class Waiting(Late):
         computed = threading.Event()
 
-    authority, trust = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(trust)
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    turns = Turns(patience=60)
+    trust, turns = trusted(tmp_path), Turns(patience=60)
 
     def compute() -> None:
         with turns.taken():

@@ -72,6 +72,20 @@ def test_who_takes_a_turn_twice_gives_it_up_once(pool: ThreadPoolExecutor) -> No
     assert another_gets_a_turn(turns, pool)
 
 
+def test_who_had_a_turn_does_not_get_it_back_by_waiting(pool: ThreadPoolExecutor) -> None:
+    turns = Turns(patience=LONG)
+
+    def compute_and_wait() -> None:
+        with turns.taken():
+            pass
+        with aside():
+            pass
+
+    with ThreadPoolExecutor(1) as fresh:  # a thread that took no turns before
+        fresh.submit(compute_and_wait).result()
+    assert another_gets_a_turn(turns, pool)
+
+
 def test_who_takes_no_turns_does_not_wait_for_one(pool: ThreadPoolExecutor) -> None:
     def step_aside() -> None:
         with aside():

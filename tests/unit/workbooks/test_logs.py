@@ -7,7 +7,7 @@ import pytest
 from azure.core.credentials import AccessToken, TokenCredential
 from azure.monitor.query import LogsQueryClient
 
-from apiward_core.errors import IncompleteError
+from apiward_core.errors import IncompleteError, TransientError
 from apiward_core.logs import WorkspaceLogs
 from tests.unit.core.web import JSON, Web
 
@@ -41,5 +41,17 @@ def test_a_cut_answer_is_refused_by_those_who_need_all_of_it() -> None:
         logs({"tables": [TABLE], "error": CUT}).query("T", timespan=timedelta(days=1))
 
 
-def test_an_answer_without_tables_has_no_rows() -> None:
-    assert logs({"tables": []}).read("T", timespan=timedelta(days=1)).rows == []
+def test_a_cut_answer_may_have_no_rows_at_all() -> None:
+    answer = logs({"tables": [], "error": CUT}).read("T", timespan=timedelta(days=1))
+    assert (answer.rows, answer.missing != "") == ([], True)
+
+
+@pytest.mark.parametrize("answer", [{"tables": []}, {"unexpected": []}], ids=["no table", "something else"])
+def test_an_answer_without_tables_is_none(answer: object) -> None:
+    with pytest.raises(TransientError, match="holds no table"):
+        logs(answer).read("T", timespan=timedelta(days=1))
+
+
+def test_an_answer_without_rows_is_one() -> None:
+    answer = logs({"tables": [{**TABLE, "rows": []}]}).read("T", timespan=timedelta(days=1))
+    assert (answer.rows, answer.missing) == ([], "")

@@ -72,6 +72,8 @@ class References(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Run:
+    """A run over some scopes; once `stopped` is set, none of them is worked on any further."""
+
     id: str
     stopped: Event
 
@@ -82,6 +84,8 @@ class Stopped(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class Job:
+    """One scope of a run, with the lease on it, what is counted of it, and where its rows wait."""
+
     subscription_id: str
     scope: str
     run: Run
@@ -148,7 +152,6 @@ class Reader:
         reading = Pass(state, baseline=self._baseline, context=self._context(reference))
         writer = job.outbox.writer(job.run.id)
         whole = self._read_pages(job, normaliser, reading, writer)
-        job.tally.gaps += reference.late_gaps
         if not (whole or job.tally.pages):
             return False
         now = self._clock.now()
@@ -156,6 +159,7 @@ class Reader:
             self._write(job, writer, reading.miss(self._look_into(job, normaliser), now=now), now)
         normaliser.meet(reading.kinds_passed_over)
         self._describe(state, normaliser, writer, job.run.id, timestamp(now))
+        job.tally.gaps += reference.late_gaps
         self._take_inventory(state, reference, writer, job.run.id, timestamp(now))
         writer.close()
         reading.end(whole=whole, now=now, outbox=job.run.id if writer.rows else "")

@@ -13,6 +13,8 @@ from msgspec import Raw
 from apiward_connector.finding import NO_FINGERPRINT
 from apiward_connector.fingerprints import FingerprintIndex
 from apiward_connector.id_index import ABSENT
+from apiward_connector.reference.joined import LateMetadata
+from apiward_connector.report import Gap
 from apiward_connector.sources.assessment_pages import AssessmentList
 from apiward_core.tables import RECOMMENDATIONS, TYPES
 from tests.unit.connector.samples import (
@@ -134,6 +136,16 @@ def test_the_name_of_a_type_does_not_depend_on_what_is_decoded(scope: Scope) -> 
     scope.decoded([first, second])
     assert scope.decoded([first, with_properties(second, additionalData={"a": 1})]) == [[1]]
     assert [row["RecommendationName"] for row in scope.sink.rows(TYPES)] == ["API endpoints 1"]
+
+
+def test_metadata_that_is_still_missing_is_told_though_nothing_is_decoded(scope: Scope) -> None:
+    scope.decoded([A])
+    late: list[Gap] = []
+    unread = Gap("the assessment metadata", "HTTP 503")
+    metadata = LateMetadata({}, lambda: late.append(unread))
+    estate = Estate({SUBSCRIPTION: [Watched([A])]}, metadata=metadata, late_gaps=late, digest="known")
+    [found] = connector(scope.folder, estate, scope.sink, scope.clock).run([SUBSCRIPTION]).scopes
+    assert found.gaps == (unread,)
 
 
 def test_one_that_returns_is_decoded(scope: Scope) -> None:

@@ -26,7 +26,7 @@ from apiward_core.catalogue import load_catalogue
 from apiward_core.clock import Clock, timestamp
 from apiward_core.folder_objects import FolderObjects
 from apiward_core.ingest import Batch, BatchSink, Row, SendReport, batch_rows
-from apiward_core.tables import Table, all_tables
+from apiward_core.tables import RECOMMENDATIONS, Table, all_tables
 
 START = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 TENANT = "aaaaaaaa-0000-0000-0000-000000000001"
@@ -190,6 +190,10 @@ class MemorySink:
 
     def rows(self, table: str) -> list[Row]:
         return [row for name, row in self.sent if name == table]
+
+    def changes(self) -> list[tuple[str, str]]:
+        """The changes that were told, and of which API."""
+        return [(row["ChangeType"], row["ApiName"]) for row in self.rows(RECOMMENDATIONS)]
 
 
 def states_in(folder: Path, clock: Clock) -> StateStore:

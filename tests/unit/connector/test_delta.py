@@ -271,6 +271,7 @@ def row(**said: Any) -> Row:
         "digest": 7,
         "row_day": 20_000,
         "before": "",
+        "run_id": "r",
         **said,
     }
     changes = Changes(
@@ -283,7 +284,7 @@ def row(**said: Any) -> Row:
         previous_states=[values["before"]],
         previous_severities=[""],
     )
-    [written] = RecommendationRows(run_id="r", observed="2026-11-20T08:00:00.000000Z").write(
+    [written] = RecommendationRows(run_id=values["run_id"], observed="2026-11-20T08:00:00.000000Z").write(
         changes, Findings.of([UNHEALTHY])
     )
     document: Row = orjson.loads(written)
@@ -313,6 +314,10 @@ def test_a_row_of_a_state_that_was_begun_anew_is_another_row() -> None:
 
 def test_previous_values_are_quoted() -> None:
     assert row(before='Odd "state"\n')["PreviousState"] == 'Odd "state"\n'
+
+
+def test_the_name_of_a_run_is_written_as_it_is() -> None:
+    assert row(run_id="100%b")["RunId"] == "100%b"
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))

@@ -16,7 +16,7 @@ from apiward_connector.id_index import ABSENT
 from apiward_connector.reference.joined import LateMetadata
 from apiward_connector.report import Gap
 from apiward_connector.sources.assessment_pages import AssessmentList
-from apiward_core.tables import RECOMMENDATIONS, TYPES
+from apiward_core.tables import TYPES
 from tests.unit.connector.samples import (
     OTHER_KEY,
     SCOPE,
@@ -68,10 +68,6 @@ class Scope:
         assert [scope.read for scope in report.scopes] == [sum(map(len, pages))]
         return [page.decoded for page in watched]
 
-    def told(self) -> list[tuple[str, str]]:
-        """The changes that the rows tell, and of which API."""
-        return [(row["ChangeType"], row["ApiName"]) for row in self.sink.rows(RECOMMENDATIONS)]
-
 
 @pytest.fixture
 def scope(tmp_path: Path) -> Scope:
@@ -82,14 +78,14 @@ def test_only_what_differs_is_decoded(scope: Scope) -> None:
     assert scope.decoded([A, B], [C]) == [[0, 1], [0]]
     assert scope.decoded([C, CHANGED_B], [A]) == [[1], []]
     assert scope.decoded([A, CHANGED_B, C]) == [[]]
-    assert scope.told() == [("New", "a"), ("New", "b"), ("New", "c"), ("Resolved", "b")]
+    assert scope.sink.changes() == [("New", "a"), ("New", "b"), ("New", "c"), ("Resolved", "b")]
 
 
 def test_on_another_day_all_is_decoded_for_its_row(scope: Scope) -> None:
     scope.decoded([A, B])
     scope.clock.moment += timedelta(days=1)
     assert scope.decoded([A, B]) == [[0, 1]]
-    assert scope.told()[2:] == [("Snapshot", "a"), ("Snapshot", "b")]
+    assert scope.sink.changes()[2:] == [("Snapshot", "a"), ("Snapshot", "b")]
     assert scope.decoded([A, B]) == [[]]
 
 
@@ -153,7 +149,7 @@ def test_one_that_returns_is_decoded(scope: Scope) -> None:
     scope.decoded([A])
     scope.decoded([A])
     assert scope.decoded([A, B]) == [[1]]
-    assert scope.told()[2:] == [("Removed", "b"), ("Regressed", "b")]
+    assert scope.sink.changes()[2:] == [("Removed", "b"), ("Regressed", "b")]
 
 
 def test_an_index_finds_each_fingerprint_and_nothing_else() -> None:

@@ -106,6 +106,11 @@ def test_embedded_metadata_is_read_where_that_of_the_subscription_has_none() -> 
     assert (alone.severity, alone.category) == ("Low", "Data")
 
 
+def test_embedded_metadata_gives_way_to_that_of_the_subscription_whatever_the_case_of_the_key() -> None:
+    embedded = with_properties(assessment(), metadata={"severity": "Low"})
+    assert finding({**embedded, "name": KEY.upper()}).kind.severity == "High"
+
+
 def test_without_metadata_the_catalogue_tells_the_severity() -> None:
     assert finding(assessment(), metadata={}).kind.severity == "High"
 
@@ -479,6 +484,13 @@ def test_names_without_end_are_not_remembered() -> None:
     finally:
         tracemalloc.stop()
     assert taken < 2 * size
+
+
+def test_a_name_without_end_makes_no_type() -> None:
+    reader = normaliser()
+    for name in ("API endpoints", "API endpoints".ljust(2049, "x")):
+        assert isinstance(read(reader, with_properties(assessment(key=f"key-{len(name)}"), displayName=name)), Finding)
+    assert [kind.name for kind in reader.types] == ["API endpoints"]
 
 
 def test_of_two_names_of_one_key_the_order_does_not_choose() -> None:

@@ -66,7 +66,7 @@ class Bench:
         return connector(self.folder, estate, self.sink, self.clock, **self.options).run(subscriptions)
 
     def changes(self) -> list[tuple[str, str]]:
-        return [(row["ChangeType"], row["ApiName"]) for row in self.sink.rows(RECOMMENDATIONS)]
+        return self.sink.changes()
 
 
 @pytest.fixture

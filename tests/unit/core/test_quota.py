@@ -185,6 +185,18 @@ def test_a_refusal_stops_all_until_the_reset() -> None:
     assert timer.now() - began >= 4
 
 
+def test_a_refusal_that_comes_late_stops_all_as_well() -> None:
+    timer = FakeTimer()
+    pacer = QuotaPacer(timer, patience=300)
+    refused = pacer.take()
+    timer.wait(10)
+    pacer.learn(pacer.take(), None)  # of the next window
+    pacer.learn(refused, Allowance(0, 4), refused=True)
+    began = timer.now()
+    pacer.take()
+    assert timer.now() - began >= 4
+
+
 def test_a_quota_that_is_used_up_for_long_is_an_error_not_a_wait() -> None:
     timer = FakeTimer()
     pacer = QuotaPacer(timer, patience=60)

@@ -7,6 +7,7 @@ from itertools import repeat
 from typing import Any
 
 import pytest
+from azure.core.exceptions import ServiceRequestError
 from azure.mgmt.resourcegraph.models import QueryRequest
 
 from apiward_core.clients import AzureClients
@@ -194,6 +195,22 @@ def test_queries_keep_the_pace_of_their_quota_whichever_client_sends_them() -> N
     body = {"totalRecords": 0, "count": 0, "resultTruncated": "false", "data": []}
     azure = Azure((200, body))
     assert seconds(azure.timer, azure.query, 30) >= 29 * 5 / 15 - 1e-6
+
+
+def test_a_refused_query_waits_for_the_next_window_though_the_refusal_tells_nothing() -> None:
+    azure = Azure(throttled(), (200, {"data": []}))
+    assert seconds(azure.timer, azure.query) >= 5
+
+
+def test_after_a_query_without_answer_it_is_still_noticed_that_the_count_begins_anew() -> None:
+    def left(number: int, resets_after: str) -> tuple[int, Any, dict[str, str]]:
+        told = {"x-ms-user-quota-remaining": str(number), "x-ms-user-quota-resets-after": resets_after}
+        return 200, {"data": []}, told
+
+    azure = Azure(ServiceRequestError("reset"), left(2, "00:01:00"), left(2, "00:00:05"), left(1, "00:00:02"))
+    azure.query()
+    azure.query()
+    assert seconds(azure.timer, azure.query) < 4  # the five seconds are shared by the two that are left
 
 
 @pytest.mark.parametrize(("call", "times"), [(Azure.list, 251), (Azure.query, 2)])

@@ -153,6 +153,18 @@ def test_an_answer_that_breaks_off_is_an_error_of_the_sdk(url: str, transport: R
         transport.send(HttpRequest("GET", f"{url}/broken"))
 
 
+def test_an_answer_that_is_closed_gives_its_socket_back(transport: RequestsTransport) -> None:
+    pools = transport.session.get_adapter("http://").poolmanager.pool_classes_by_scheme
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        answer = pools["http"].ConnectionCls.response_class(ours)
+        body = answer.fp  # as one who has not read to the end may still have it
+        answer.close()
+        ours.close()
+        theirs.setblocking(False)
+        assert (body.closed, theirs.recv(1)) == (True, b"")
+
+
 def test_a_long_body_arrives(url: str, transport: RequestsTransport, tmp_path: Path) -> None:
     (tmp_path / "body").write_bytes(LONG)
     with (tmp_path / "body").open("rb") as body:

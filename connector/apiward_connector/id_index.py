@@ -20,8 +20,8 @@ class _Run:
 class IdIndex:
     """Finds 128-bit ids, given as two halves, in positions that count from 0 in the order in which they are added.
 
-    It holds sorted runs of high halves, merged whenever the newest is as long as the one before: there are never more
-    of them than the binary logarithm of the number of ids.
+    It holds sorted runs of high halves, each at least twice as long as the next: there are never more of them than the
+    binary logarithm of the number of ids, and one.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class IdIndex:
         positions = np.arange(self._count, self._count + len(high), dtype=np.int32)
         self._count += len(high)
         new = _sorted(high, positions)
-        while self._runs and len(self._runs[-1].high) <= len(new.high):
+        while self._runs and len(self._runs[-1].high) < 2 * len(new.high):
             last = self._runs.pop()
             new = _sorted(np.concatenate((last.high, new.high)), np.concatenate((last.positions, new.positions)))
         self._runs.append(new)

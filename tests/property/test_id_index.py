@@ -1,6 +1,9 @@
 """An index of ids finds what was added, at its position, and nothing else; equal halves do not confuse it."""
 
+from collections.abc import Iterable
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,3 +26,12 @@ def test_every_id_is_found_where_it_was_added(pages: list[list[tuple[int, int]]]
     high = np.array([high for high, _ in wanted], dtype=np.uint64)
     low = np.array([low for _, low in wanted], dtype=np.uint64)
     assert index.find(high, low, lows=lows).tolist() == [known.get(each, ABSENT) for each in wanted]
+
+
+@pytest.mark.parametrize("lengths", [[5] * 1000, range(100, 0, -1), range(100)], ids=["alike", "falling", "rising"])
+def test_there_are_never_more_runs_than_the_binary_logarithm_of_the_ids(lengths: Iterable[int]) -> None:
+    index, count = IdIndex(), 0
+    for length in lengths:
+        index.add(np.arange(count, count + length, dtype=np.uint64))
+        count += length
+        assert len(index._runs) <= count.bit_length()

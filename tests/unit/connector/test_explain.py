@@ -372,6 +372,15 @@ def test_what_stood_in_the_way_is_told_by_subscription() -> None:
     assert set(explain.gaps) == {*explain.gaps_of(SUBSCRIPTION), *explain.gaps_of(OTHER_SUBSCRIPTION)}
 
 
+def test_of_many_refusals_the_first_is_told() -> None:
+    other = f"{SERVICE}/apis/other"
+    explain = explainer(Web({API: REFUSED, other: REFUSED}))
+    for lost in (absent(), absent(other)):
+        explain(lost)
+    [gap] = explain.gaps_of(SUBSCRIPTION)
+    assert "/apis/echo" in gap.why
+
+
 def test_every_plan_of_the_catalogue_is_understood() -> None:
     explain = explainer(Web({}), Defender(on=(), policies=()))
     assert {explain(absent(SERVICE, item.slug)) for item in load_catalogue()} == {PRODUCER_GONE}

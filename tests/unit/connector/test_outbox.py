@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from apiward_connector.outbox import Outbox
-from apiward_core.errors import TransientError
+from apiward_core.errors import ConfigurationError, TransientError
 from apiward_core.folder_objects import FolderObjects
 from apiward_core.ingest import Batch, SendReport
 from apiward_core.tables import RECOMMENDATIONS, TYPES
@@ -114,3 +114,16 @@ def test_what_did_not_arrive_stays_and_what_did_is_not_sent_again(tmp_path: Path
     second = [found["RecordId"] for found in again.rows(RECOMMENDATIONS)]
     assert set(first) | set(second) == {str(number) for number in range(200)}
     assert len(first) + len(second) < 2 * len(rows)
+
+
+@pytest.mark.parametrize("length", [2, 30, -1], ids=["in a length", "in a header", "in the rows"])
+def test_a_segment_that_is_not_whole_is_named_and_stays(tmp_path: Path, length: int) -> None:
+    box, objects, segment = outbox(tmp_path), FolderObjects(tmp_path), f"{FOLDER}/p/000001"
+    write(box, "p", row(1))
+    stored = objects.read(segment)
+    assert stored
+    objects.put(segment, stored.data[:length])
+    sink = MemorySink()
+    with pytest.raises(ConfigurationError, match=f"{segment}, .* is damaged"):
+        deliver(box, "p", sink)
+    assert (sink.sent, objects.names("")) == ([], [segment])

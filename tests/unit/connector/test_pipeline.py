@@ -7,11 +7,13 @@ from typing import Any
 
 import orjson
 import pytest
+from msgspec import Raw
 
 from apiward_connector.finding import Finding
 from apiward_connector.reference import Reference
 from apiward_connector.reference.inventory import Collection, Inventory
 from apiward_connector.report import Gap, Outcome, RunReport, ScopeReport
+from apiward_connector.sources.assessment_pages import AssessmentList
 from apiward_connector.state_store import StateStore
 from apiward_core.errors import (
     AccessError,
@@ -19,6 +21,7 @@ from apiward_core.errors import (
     ConfigurationError,
     ConflictError,
     IncompleteError,
+    ThrottledError,
     TransientError,
 )
 from apiward_core.folder_objects import FolderObjects
@@ -122,8 +125,12 @@ def test_a_refused_subscription_does_not_stop_the_others(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     ("error", "may_pass"),
-    [(REFUSED, False), (TransientError("HTTP 503.", remedy="Try again."), True)],
-    ids=["403", "503"],
+    [
+        (REFUSED, False),
+        (TransientError("HTTP 503.", remedy="Try again."), True),
+        (ThrottledError("HTTP 429.", remedy="Wait."), True),
+    ],
+    ids=["403", "503", "429"],
 )
 @pytest.mark.parametrize("page", [[], [A]], ids=["at once", "after a page"])
 def test_a_report_says_whether_another_try_may_do_better(
@@ -134,6 +141,12 @@ def test_a_report_says_whether_another_try_may_do_better(
 
 def test_a_run_that_reads_nothing_at_all_fails(bench: Bench) -> None:
     assert bench.run(REFUSED).exit_code == 1
+
+
+def test_a_run_that_reads_nothing_tells_what_is_known(bench: Bench) -> None:
+    bench.run([A, B])
+    scope = only(bench.run(REFUSED))
+    assert (scope.outcome, scope.current, scope.watermark) == (Outcome.FAILED, 2, "2026-11-20T08:05:00.000000Z")
 
 
 def test_nothing_unread_is_removed_and_what_was_read_is_sent(bench: Bench) -> None:
@@ -155,6 +168,13 @@ def test_many_unreadable_assessments_are_counted_and_not_all_named(bench: Bench)
     gaps = only(bench.run([BROKEN] * 1000)).gaps
     assert len(gaps) == 21
     assert gaps[-1].what == "980 more items"
+
+
+def test_a_page_that_cannot_be_decoded_is_no_page(bench: Bench) -> None:
+    bench.run([A])
+    broken = AssessmentList([Raw(b"{")], doing="listing")
+    scope = only(bench.run_on(Estate({SUBSCRIPTION: [broken]})))
+    assert (scope.outcome, scope.pages, scope.read, scope.may_pass) == (Outcome.FAILED, 0, 0, True)
 
 
 def test_a_finding_that_is_gone_is_removed_after_two_whole_runs(bench: Bench) -> None:
@@ -382,10 +402,16 @@ def test_a_scope_whose_subscriptions_nobody_could_list_is_reported_as_unread(ben
     assert {row["Scope"] for row in bench.sink.rows(HEALTH)} == {group, SCOPE}
 
 
-def test_the_source_hears_of_all_subscriptions_before_any_is_read(bench: Bench) -> None:
-    estate = Estate({SUBSCRIPTION: [[A]], SECOND: [[]]})
-    bench.run_on(estate, [SUBSCRIPTION, SECOND])
-    assert estate.expected == (SUBSCRIPTION, SECOND)
+def test_source_and_references_hear_of_all_subscriptions_before_any_is_read(bench: Bench) -> None:
+    heard: list[Sequence[str]] = []
+
+    class Listening(Estate):
+        def expect(self, subscriptions: Sequence[str]) -> None:
+            assert self.loads == 0
+            heard.append(subscriptions)
+
+    bench.run_on(Listening({SUBSCRIPTION: [[A]], SECOND: [[]]}), [SUBSCRIPTION, SECOND])
+    assert heard == [[SUBSCRIPTION, SECOND]] * 2
 
 
 def test_scopes_are_worked_on_side_by_side(tmp_path: Path) -> None:
@@ -420,6 +446,21 @@ def test_an_interrupted_run_ends_the_other_scopes_and_gives_their_leases_back(tm
     assert only(bench.run([A])).changes == {"New": 1}
 
 
+def test_an_interrupted_run_begins_no_scope_that_still_waits(tmp_path: Path) -> None:
+    class Interrupted(Estate):
+        def pages(self, subscription_id: str) -> Any:
+            if subscription_id == SUBSCRIPTION:
+                raise KeyboardInterrupt
+            while True:
+                yield [A]
+
+    waiting = [f"{SECOND[:-4]}{number:04}" for number in range(40)]
+    estate = Interrupted({})
+    with pytest.raises(KeyboardInterrupt):
+        Bench(tmp_path).run_on(estate, [SUBSCRIPTION, *waiting])
+    assert estate.loads < len(waiting)
+
+
 def test_doubts_about_a_removed_finding_are_told_with_its_scope(tmp_path: Path) -> None:
     doubts = [Gap("another scope", "earlier")]
 
@@ -433,6 +474,33 @@ def test_doubts_about_a_removed_finding_are_told_with_its_scope(tmp_path: Path) 
     scope = only(bench.run([A]))
     assert (scope.changes, scope.gaps) == ({"Removed": 1}, (Gap("why b is gone", "403"),))
     assert only(bench.run([A])).gaps == ()
+
+
+def test_a_doubt_is_told_once_however_many_findings_it_is_about(tmp_path: Path) -> None:
+    doubt, doubts = Gap("why they are gone", "403"), list[Gap]()
+
+    def explain(gone: Finding) -> str:
+        doubts[:] = [doubt]
+        return "Unexplained"
+
+    bench = Bench(tmp_path, explain=explain, doubts=lambda _: tuple(doubts))
+    bench.run([A, B])
+    bench.run([])
+    scope = only(bench.run([]))
+    assert (scope.changes, scope.gaps) == ({"Removed": 2}, (doubt,))
+
+
+def test_a_run_that_lost_its_lease_after_the_last_page_saves_and_sends_nothing(bench: Bench) -> None:
+    class Slow(Estate):
+        def pages(self, subscription_id: str) -> Any:
+            yield from super().pages(subscription_id)
+            bench.clock.moment += timedelta(minutes=20)
+            with states_in(bench.folder, bench.clock).lease(SCOPE):
+                pass
+
+    scope = only(bench.run_on(Slow({SUBSCRIPTION: [[A]]})))
+    assert (scope.outcome, scope.may_pass, bench.changes()) == (Outcome.FAILED, True, [])
+    assert only(bench.run([A])).changes == {"New": 1}
 
 
 def test_the_lease_is_renewed_while_removed_findings_are_explained(tmp_path: Path) -> None:
@@ -517,8 +585,20 @@ class Died(BaseException):
     """The process ended."""
 
 
+class DyingWhenItDeletes(FolderObjects):
+    """A store whose process ends as soon as rows are deleted."""
+
+    def delete(self, name: str) -> None:
+        super().delete(name)
+        if "/outbox/" in name:
+            raise Died
+
+
+@pytest.mark.parametrize("store", [FolderObjects, DyingWhenItDeletes], ids=["dies reading", "dies deleting"])
 @pytest.mark.parametrize("known", [[], [[B]]], ids=["first run", "later run"])
-def test_a_run_whose_lease_and_rows_were_taken_over_saves_nothing(bench: Bench, known: list[list[Any]]) -> None:
+def test_a_run_whose_lease_and_rows_were_taken_over_saves_nothing(
+    bench: Bench, known: list[list[Any]], store: type[FolderObjects]
+) -> None:
     """It wakes up between the last look at its lease and the save, when its rows are deleted already."""
 
     class Dying(Estate):
@@ -527,8 +607,9 @@ def test_a_run_whose_lease_and_rows_were_taken_over_saves_nothing(bench: Bench, 
 
     def another_run() -> None:
         bench.clock.moment += timedelta(minutes=20)
+        theirs = StateStore(store(bench.folder), clock=bench.clock)
         with pytest.raises(Died):
-            bench.run_on(Dying({}))
+            connector(bench.folder, Dying({}), bench.sink, bench.clock, states=theirs).run([SUBSCRIPTION])
         bench.clock.moment += timedelta(minutes=20)
 
     for page in known:

@@ -37,9 +37,6 @@ class Tenant:
 
     assigned: tuple[Assignment, ...]
     benchmark: Initiative = field(default_factory=initiative)
-    rules: Mapping[str, Rule] = field(
-        default_factory=lambda: {POLICY: Rule("[parameters('effect')]", {"effect": "Audit"})}
-    )
     reads: list[str] = field(default_factory=list)
 
     def assignments(self, subscription_id: str) -> tuple[Assignment, ...]:
@@ -70,10 +67,12 @@ def is_off(*assigned: Assignment, benchmark: Initiative | None = None, policy: s
         ((replace(WHOLE, scope=RESOURCE_GROUP),), False),
         ((replace(WHOLE, scope=API.key),), False),
         ((replace(WHOLE, scope=f"{API.key}2"),), True),
+        ((replace(WHOLE, scope=API.key[:-1]),), True),
         ((replace(WHOLE, scope=f"{SCOPE}/resourcegroups/other"),), True),
         ((replace(WHOLE, excluded=(RESOURCE_GROUP,)),), True),
         ((replace(WHOLE, scope=GROUP, excluded=(SCOPE,)),), True),
         ((replace(WHOLE, excluded=(f"{RESOURCE_GROUP}-2",)),), False),
+        ((replace(WHOLE, excluded=(RESOURCE_GROUP[:-1],)),), False),
         ((replace(WHOLE, excluded=(RESOURCE_GROUP,)), DIRECT), False),
     ],
     ids=[
@@ -85,10 +84,12 @@ def is_off(*assigned: Assignment, benchmark: Initiative | None = None, policy: s
         "resource group",
         "resource",
         "namesake of the resource",
+        "the resource's name begins with its name",
         "another resource group",
         "excluded group",
         "excluded subscription",
         "excluded namesake",
+        "the group's name begins with an excluded one",
         "excluded here, assigned there",
     ],
 )
@@ -180,6 +181,15 @@ def test_lists_and_definitions_are_read_once() -> None:
     for number in range(3):
         assert policies.is_off(POLICY, ArmId.read(f"{SERVICE}/apis/{number}"))
     assert sorted(tenant.reads) == sorted(["assignments", BENCHMARK, POLICY])
+
+
+def test_what_is_built_in_is_read_once_for_all_subscriptions() -> None:
+    tenant = Tenant((replace(WHOLE, scope=GROUP),))
+    policies = Policies(tenant)
+    for number in range(3):
+        elsewhere = SERVICE.replace(SCOPE, f"{SCOPE[:-1]}{number}")
+        assert not policies.is_off(POLICY, ArmId.read(elsewhere))
+    assert sorted(tenant.reads) == sorted([*["assignments"] * 3, BENCHMARK, POLICY])
 
 
 def test_an_assignment_that_is_read_last_is_not_read_when_the_first_settles_it() -> None:

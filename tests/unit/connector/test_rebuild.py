@@ -27,6 +27,7 @@ from tests.unit.connector.samples import (
     assessment,
     connector,
     states_in,
+    with_properties,
 )
 from tests.unit.connector.workspace import Workspace
 
@@ -94,6 +95,38 @@ def test_what_comes_back_is_what_was_lost(tmp_path: Path) -> None:
     assert rebuilt.watermark == world.states.load(SCOPE)[0].watermark != ""
 
 
+def test_what_was_never_unhealthy_comes_back_as_never_settled(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.run([HEALTHY])
+    before = world.known()
+    world.lose()
+    world.rebuild()
+    assert world.known() == before
+    world.run([A])
+    assert [row["ChangeType"] for _, row in world.workspace.sent if row.get("FindingId")][-1] == "Changed"
+
+
+def test_names_that_only_additional_data_gave_come_back(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    names = {"APIManagementResourceName": "contoso", "apiCollectionName": "echo"}
+    world.run([with_properties(assessment(SCOPE), additionalData=names)])
+    before = world.known()
+    world.lose()
+    world.rebuild()
+    assert world.known() == before
+
+
+def test_of_a_finding_that_was_new_twice_the_later_life_comes_back(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.run([A], [HEALTHY], [A])
+    world.lose()
+    world.run([B, A])
+    before = world.known()
+    world.lose()
+    assert world.rebuild().findings == 2
+    assert world.known() == before
+
+
 statements = st.builds(
     lambda api, code: assessment(f"{SERVICE}/apis/{api}", code=code),
     st.sampled_from("ab"),
@@ -157,7 +190,7 @@ def test_a_scope_that_is_being_read_is_not_rebuilt(tmp_path: Path) -> None:
 
 
 class Large(Workspace):
-    """A workspace that says it has a million findings, and keeps what it is asked."""
+    """A workspace that says it has almost a million findings, and keeps what it is asked."""
 
     def __init__(self, clock: SetClock) -> None:
         super().__init__(clock)
@@ -165,7 +198,7 @@ class Large(Workspace):
 
     def query(self, kql: str, *, timespan: TimeSpan) -> list[Row]:
         self.asked.append(kql)
-        return [{"Findings": 1_000_000}] if "dcount" in kql else super().query(kql, timespan=timespan)
+        return [{"Findings": 999_999}] if "dcount" in kql else super().query(kql, timespan=timespan)
 
 
 def test_a_million_findings_come_in_as_many_answers_as_they_need(tmp_path: Path) -> None:
@@ -180,6 +213,54 @@ def test_a_million_findings_come_in_as_many_answers_as_they_need(tmp_path: Path)
     asked = [kql for kql in large.asked if "FirstSeen" in kql]
     assert len(asked) == 25
     assert not [kql for kql in asked if "ApiRecommendationHistory" in kql], "it sorts every row of the workspace first"
+
+
+class Slow(Large):
+    """One that takes ten minutes for each answer with findings, while somebody else tries to take the lease."""
+
+    def __init__(self, clock: SetClock, states: StateStore) -> None:
+        super().__init__(clock)
+        self._states = states
+
+    def query(self, kql: str, *, timespan: TimeSpan) -> list[Row]:
+        if "FirstSeen" in kql:
+            self._clock.moment += timedelta(minutes=10)
+            with pytest.raises(ConflictError), self._states.lease(SCOPE):
+                pytest.fail("a second holder")
+        return super().query(kql, timespan=timespan)
+
+
+def test_the_lease_is_renewed_between_answers(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.workspace = Slow(world.clock, world.states)
+    world.run([A])
+    world.lose()
+    assert world.rebuild().findings == 1
+
+
+class Watched(Workspace):
+    """A workspace that keeps what it answered."""
+
+    def __init__(self, clock: SetClock) -> None:
+        super().__init__(clock)
+        self.answers: list[list[Row]] = []
+
+    def query(self, kql: str, *, timespan: TimeSpan) -> list[Row]:
+        self.answers.append(super().query(kql, timespan=timespan))
+        return self.answers[-1]
+
+
+def test_findings_of_other_subscriptions_do_not_count(tmp_path: Path) -> None:
+    """A tenant with a million of them would take as many answers for each subscription of a few."""
+    world = World(tmp_path)
+    world.workspace = watched = Watched(world.clock)
+    other = SUBSCRIPTION.replace("1", "2")
+    elsewhere = Estate({other: [[assessment(f"{SERVICE.replace(SUBSCRIPTION, other)}/apis/{name}") for name in "abc"]]})
+    connector(tmp_path, elsewhere, watched, world.clock).run([other])
+    world.run([A, B])
+    world.lose()
+    assert world.rebuild().findings == 2
+    assert [{"Findings": 2}] in watched.answers
 
 
 class Cut(Workspace):

@@ -45,6 +45,11 @@ def test_an_operation_is_its_endpoint() -> None:
     assert known == Exposure(True, False, True, EARLY, "GET", "/get")
 
 
+def test_of_an_endpoint_that_comes_twice_the_first_counts() -> None:
+    inventory = Inventory([], [endpoint("get", EARLY), endpoint("get", LATE)])
+    assert inventory.exposure(place(f"{API}/operations/get")).last_traffic == EARLY
+
+
 @pytest.mark.parametrize("spelled", [f"{SERVICE}/apis/Echo;rev=2/operations/GET", f"{API.upper()}/OPERATIONS/get"])
 def test_an_operation_is_found_whatever_its_case_and_revision(spelled: str) -> None:
     assert Inventory([], [endpoint("get", EARLY)]).exposure(place(spelled)).last_traffic == EARLY

@@ -87,6 +87,17 @@ def test_the_digest_stands_for_every_kind(world: World, kind: str) -> None:
     assert first.digest == again.digest not in ("", emptied.digest)
 
 
+def test_the_digest_stands_for_the_last_of_many_items(world: World) -> None:
+    many = [(f"{SERVICE_ID}-{number}", {"env": "prod"}) for number in range(5000)]
+    digests = []
+    for last in ({"env": "prod"}, {"env": "dev1"}):
+        world.tags.items = (*many, (SERVICE_ID, last))
+        world.objects.delete(f"subscriptions/{SUBSCRIPTION}/reference/tags")
+        known, _ = world.reader().read(SUBSCRIPTION)
+        digests.append(known.digest)
+    assert digests[0] != digests[1]
+
+
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "metadata"])
 def test_without_one_kind_there_is_no_digest(world: World, kind: str) -> None:
     source: Told = getattr(world, kind)
@@ -176,6 +187,7 @@ def test_the_older_half_dates_the_inventory(world: World, half: str) -> None:
 def test_endpoints_that_resource_graph_hides_are_not_taken_for_gone(world: World) -> None:
     world.reader().read(SUBSCRIPTION)
     world.clock.moment += timedelta(days=1)
+    world.collections.items = (COLLECTION._replace(api="empty", endpoints=0), COLLECTION)
     world.endpoints.items = ()
     known, gaps = world.reader().read(SUBSCRIPTION)
     assert known.exposure(locate(ArmId.read(OPERATION), {})).is_external is True

@@ -173,6 +173,10 @@ def test_a_request_that_is_wrong_queues_nothing(request_body: bytes, status: int
     assert json.loads(answer.body)["remedy"]
 
 
+def test_a_request_of_the_largest_size_is_understood() -> None:
+    assert planner(ONE).asked(body(subscriptions=[ONE]).ljust(64 * 1024)).status == 202
+
+
 def test_a_worker_reads_what_the_message_names_and_logs_a_line_for_each(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     runs = Runs(two=Outcome.PARTIAL)

@@ -48,6 +48,15 @@ def test_a_write_whose_answer_was_lost_is_no_conflict(azurite: Azurite) -> None:
         assert (way.writes, BlobObjects(container).read(NAME)) == (2, Stored(b"1", etag))
 
 
+def test_an_object_of_which_somebody_took_a_snapshot_is_deleted(azurite: Azurite) -> None:
+    with azurite.made_container("snapshots") as container:
+        store = BlobObjects(container)
+        store.put(NAME, b"1")
+        container.get_blob_client(NAME).create_snapshot()
+        store.delete(NAME)
+        assert store.names("") == []
+
+
 def test_the_container_of_the_settings_is_used_with_a_token_for_storage_alone(azurite: Azurite) -> None:
     settings = explicit_settings(state_container=f"{azurite.blob_url}/by-settings", ca_bundle=azurite.ca)
     credential = StorageCredential()

@@ -27,7 +27,7 @@ from apiward_core.ingest import (
     batch_rows,
     shortened,
 )
-from apiward_core.tables import HEALTH, all_tables
+from apiward_core.tables import HEALTH, TYPES, all_tables
 from tests.unit.connector.transport import Credential, Replies
 
 TABLE = all_tables()[HEALTH]
@@ -141,6 +141,22 @@ def test_a_row_alone_is_kept_once_others_of_its_table_were_taken() -> None:
     with workspace.sink() as sink:
         sink.deliver(packed({"Pages": 1}))
         assert sink.deliver(packed({"Pages": 2})) == SendReport(dead=1, unsent=[b'{"Pages":2}'])
+
+
+def test_that_rows_of_another_table_were_taken_says_nothing_of_a_rule() -> None:
+    workspace = Workspace(DONE, MALFORMED)
+    with workspace.sink() as sink:
+        sink.send(all_tables()[TYPES], [{"RecordId": "a"}])
+        with pytest.raises(RejectedDataError, match="HTTP 400"):
+            sink.deliver(packed({"Pages": 1}))
+    assert workspace.kept.letters == []
+
+
+def test_a_row_that_is_too_large_alone_is_told_apart_like_any_other() -> None:
+    workspace = Workspace(MALFORMED, DONE, TOO_LARGE, DONE)
+    report = workspace.send([{"Pages": number} for number in range(3)])
+    assert (report.sent, report.unsent) == (2, [b'{"Pages":1}'])
+    assert "HTTP 413" in workspace.kept.letters[0][2]
 
 
 def test_what_fails_while_refused_rows_are_told_apart_buries_none() -> None:

@@ -49,8 +49,10 @@ def test_that_everything_is_refused_is_found_out_by_a_few_rows() -> None:
     assert service.calls == [1] * 8
 
 
-def test_bad_rows_everywhere_are_told_apart_as_far_as_the_calls_go_and_none_is_lost() -> None:
-    service, rows = Service(*range(0, 1000, 3)), numbered(1000)
+@pytest.mark.parametrize("good_from", [0, 875], ids=["a probe is taken at once", "only the last probe is taken"])
+def test_bad_rows_everywhere_are_told_apart_as_far_as_the_calls_go_and_none_is_lost(good_from: int) -> None:
+    bad = {*range(good_from), *range(0, 1000, 3)} - {875}
+    service, rows = Service(*bad), numbered(1000)
     refused = sift(rows, service)
     assert refused is not None
     assert len(service.calls) <= 8 + 128

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from threading import Event
 from typing import Literal, Protocol
@@ -177,18 +178,22 @@ class Reader:
             for item in unreadable:
                 job.tally.unread(item)
             self._write(job, writer, [reading.take(findings, now=now)], now)
+            del items, fingerprints, findings  # the next page is read into their memory, which is warm
         return job.tally.whole
 
     def _pages(self, job: Job, reading: Pass) -> Iterator[tuple[Page, U64 | None]]:
         """The items of each page that have to be looked at, with their fingerprints where there are any."""
+        pages = self._source.pages(job.subscription_id)
         try:
-            for page in self._source.pages(job.subscription_id):
-                looked_at = self._unlike_before(page, reading)
-                job.tally.pages += 1
-                job.tally.read += len(page)
-                yield looked_at
+            yield from map(partial(self._meet, job, reading), pages)  # a loop would keep each page while it reads on
         except ApiwardError as error:  # what was read before it is still good
             job.tally.unfinished(job.scope, error)
+
+    def _meet(self, job: Job, reading: Pass, page: Page) -> tuple[Page, U64 | None]:
+        looked_at = self._unlike_before(page, reading)
+        job.tally.pages += 1
+        job.tally.read += len(page)
+        return looked_at
 
     def _unlike_before(self, page: Page, reading: Pass) -> tuple[Page, U64 | None]:
         if not isinstance(page, AssessmentList):

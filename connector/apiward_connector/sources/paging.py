@@ -25,19 +25,8 @@ def raw_pages(
     the errors of `apiward_core.errors`; RejectedDataError when paging runs in a circle, or leads to another host.
     """
     reader = _Reader(list_items, doing, decode)
-    link: str | None = None
-    followed: set[str] = set()
-    while True:
-        items, link = reader.read(link)
-        yield items
-        if not link:
-            return
-        if link in followed:
-            raise RejectedDataError(
-                f"The service gave the same nextLink twice while {doing}.",
-                remedy="Run again; report it to Microsoft if it lasts.",
-            )
-        followed.add(link)
+    while reader.has_more:
+        yield reader.read()  # nothing keeps it here while the next page is read
 
 
 class _Reader:
@@ -48,21 +37,33 @@ class _Reader:
         self._doing = doing
         self._decode = decode
         self._first_url = ""
+        self._link: str | None = None
+        self._followed: set[str] = set()
+        self.has_more = True
 
-    def read(self, link: str | None) -> tuple[Page, str | None]:
-        """The items of the page at `link`, or of the first one, and the link to the next."""
+    def read(self) -> Page:
+        """The items of the next page."""
+        link = self._link
         if link:
             self._check(link)
 
         def send(**hooks: Any) -> object:
             return next(self._list_items(raw_request_hook=self._remember, **hooks).by_page(link))
 
-        return _page(raw_answer(send, doing=self._doing, decode=self._decode).document, self._doing)
+        items, self._link = _page(raw_answer(send, doing=self._doing, decode=self._decode).document, self._doing)
+        self.has_more = bool(self._link)
+        return items
 
     def _remember(self, request: PipelineRequest[Any]) -> None:
         self._first_url = self._first_url or request.http_request.url  # before any redirect
 
     def _check(self, link: str) -> None:
+        if link in self._followed:
+            raise RejectedDataError(
+                f"The service gave the same nextLink twice while {self._doing}.",
+                remedy="Run again; report it to Microsoft if it lasts.",
+            )
+        self._followed.add(link)
         try:
             leads = _origin(urlsplit(urljoin(self._first_url, link)))
         except ValueError:  # no URL at all, or a port that is no number

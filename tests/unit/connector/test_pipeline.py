@@ -1,3 +1,4 @@
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -168,6 +169,25 @@ def test_many_unreadable_assessments_are_counted_and_not_all_named(bench: Bench)
     gaps = only(bench.run([BROKEN] * 1000)).gaps
     assert len(gaps) == 21
     assert gaps[-1].what == "980 more items"
+
+
+def test_no_page_is_kept_while_the_next_one_is_read(bench: Bench) -> None:
+    class Listed(list[Any]):
+        """One that can be watched."""
+
+    kept: list[object] = []
+
+    class Watched(Estate):
+        def pages(self, subscription_id: str) -> Any:
+            pages = [Listed([A]), Listed([B])]
+            watched = [weakref.ref(page) for page in pages]
+            yield pages.pop(0)
+            kept.append(watched[0]())
+            yield pages.pop(0)
+            kept.append(watched[1]())
+
+    assert only(bench.run_on(Watched({}))).pages == 2
+    assert kept == [None, None]
 
 
 def test_a_page_that_cannot_be_decoded_is_no_page(bench: Bench) -> None:

@@ -1,3 +1,4 @@
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,13 @@ def test_pages_are_followed_to_the_end() -> None:
     assert first == f"{FIRST}?api-version=2021-06-01"
     assert second.startswith(f"{FIRST}?")
     assert "skiptoken=two" in second
+
+
+def test_no_page_is_kept_while_the_next_one_is_read() -> None:
+    transport = Replies((200, {"value": [1], "nextLink": SECOND}), (200, {"value": [2]}))
+    listed = AssessmentsSource(client_for(transport)).pages(SUBSCRIPTION)
+    first = weakref.ref(next(listed))
+    assert first() is None
 
 
 def test_items_come_as_the_service_wrote_them() -> None:

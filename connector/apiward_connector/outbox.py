@@ -13,8 +13,9 @@ from typing import Any
 import orjson
 
 from apiward_core.errors import ConfigurationError
-from apiward_core.ingest import Batch, BatchSink, Packer, SendReport
+from apiward_core.ingest import BatchSink, SendReport
 from apiward_core.objects import ObjectStore
+from apiward_core.packing import Batch, Packer
 from apiward_core.tables import all_tables
 
 _SEGMENT = 4 * 1024 * 1024  # bytes kept in memory and written at a time

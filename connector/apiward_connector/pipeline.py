@@ -20,8 +20,9 @@ from apiward_connector.state import ScopeState
 from apiward_connector.state_store import StateStore, scope_of
 from apiward_core.clock import Clock, timestamp
 from apiward_core.errors import ApiwardError, ConfigurationError
-from apiward_core.ingest import Batch, BatchSink, SendReport
+from apiward_core.ingest import BatchSink, SendReport
 from apiward_core.leases import HeldError
+from apiward_core.packing import Batch
 from apiward_core.tables import HEALTH, all_tables
 from apiward_core.turns import Turns
 

@@ -12,7 +12,8 @@ from apiward_connector.rows import Row
 from apiward_connector.state import ScopeState
 from apiward_core import tables
 from apiward_core.errors import ApiwardError, ConflictError, IncompleteError, ThrottledError, TransientError
-from apiward_core.ingest import Batch, SendReport
+from apiward_core.ingest import SendReport
+from apiward_core.packing import Batch
 from apiward_core.tables import SCHEMA_VERSION
 
 _NAMED_ITEMS = 20

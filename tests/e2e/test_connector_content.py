@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from apiward_connector.report import Outcome, RunReport
-from apiward_core.ingest import CUT_MARKER, MAX_BODY, MAX_FIELD
+from apiward_core.packing import CUT_MARKER, MAX_BODY, MAX_FIELD
 from apiward_core.tables import TYPES
 from tests.e2e.small_azure import CONTAINER, Clock, Fault, Reply, Request
 from tests.e2e.small_estate import A_DAY, AN_HOUR, CAUSES, WHOLE, World, api, of, prepared

@@ -18,8 +18,9 @@ from apiward_connector.sources.paging import Page
 from apiward_connector.state_store import StateStore
 from apiward_core.clock import timestamp
 from apiward_core.folder_objects import FolderObjects
-from apiward_core.ingest import Batch, Row, SendReport
+from apiward_core.ingest import Row, SendReport
 from apiward_core.objects import ObjectStore, Stored
+from apiward_core.packing import Batch
 from apiward_core.tables import RECOMMENDATIONS, TYPES
 from tests.unit.connector.samples import (
     HISTORY,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apiward_core.ingest import Batch, Packer, batch_rows, frame, shortened
+from apiward_core.packing import Batch, Packer, batch_rows, frame, shortened
 from apiward_core.tables import HEALTH, all_tables
 
 TABLE = all_tables()[HEALTH]

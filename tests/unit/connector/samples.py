@@ -25,7 +25,8 @@ from apiward_connector.state_store import StateStore
 from apiward_core.catalogue import load_catalogue
 from apiward_core.clock import Clock, timestamp
 from apiward_core.folder_objects import FolderObjects
-from apiward_core.ingest import Batch, BatchSink, Row, SendReport, batch_rows
+from apiward_core.ingest import BatchSink, Row, SendReport
+from apiward_core.packing import Batch, batch_rows
 from apiward_core.tables import RECOMMENDATIONS, Table, all_tables
 
 START = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)

@@ -8,7 +8,8 @@ import pytest
 from apiward_connector.outbox import Outbox
 from apiward_core.errors import ConfigurationError, TransientError
 from apiward_core.folder_objects import FolderObjects
-from apiward_core.ingest import Batch, SendReport
+from apiward_core.ingest import SendReport
+from apiward_core.packing import Batch
 from apiward_core.tables import RECOMMENDATIONS, TYPES
 from tests.unit.connector.samples import MemorySink
 

@@ -26,8 +26,9 @@ from apiward_core.errors import (
     TransientError,
 )
 from apiward_core.folder_objects import FolderObjects
-from apiward_core.ingest import Batch, Row, SendReport, batch_rows
+from apiward_core.ingest import Row, SendReport
 from apiward_core.objects import ObjectStore
+from apiward_core.packing import Batch, batch_rows
 from apiward_core.tables import HEALTH, INVENTORY, RECOMMENDATIONS, Table, all_tables
 from tests.unit.connector.samples import (
     OTHER_KEY,

@@ -10,8 +10,9 @@ from apiward_connector.status import NEVER, ScopeStatus, Status, StatusReader
 from apiward_core.dead_letters import ObjectDeadLetters
 from apiward_core.errors import AccessError
 from apiward_core.folder_objects import FolderObjects
-from apiward_core.ingest import Batch, SendReport, batch_rows
+from apiward_core.ingest import SendReport
 from apiward_core.logs import Row, TimeSpan
+from apiward_core.packing import Batch, batch_rows
 from apiward_core.tables import HEALTH, RECOMMENDATIONS, all_tables
 from tests.unit.connector.samples import (
     SCOPE,

@@ -16,17 +16,8 @@ from apiward_core.errors import (
     ThrottledError,
     TransientError,
 )
-from apiward_core.ingest import (
-    CUT_MARKER,
-    MAX_BODY,
-    MAX_FIELD,
-    Batch,
-    Packer,
-    SendReport,
-    WorkspaceSink,
-    batch_rows,
-    shortened,
-)
+from apiward_core.ingest import SendReport, WorkspaceSink
+from apiward_core.packing import CUT_MARKER, MAX_BODY, MAX_FIELD, Batch, Packer, batch_rows, shortened
 from apiward_core.tables import HEALTH, TYPES, all_tables
 from tests.unit.connector.transport import Credential, Replies
 
